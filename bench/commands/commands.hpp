@@ -1,0 +1,13 @@
+#pragma once
+
+namespace CLI {
+class App;
+}
+
+namespace prophet {
+
+/// Each adds one subcommand to the `prophet` program. A subcommand prints results on stdout, log and progress
+/// on stderr, and throws prophet::Error; main turns that into one sentence and the exit code.
+void add_trace_command(CLI::App& app);
+
+}  // namespace prophet

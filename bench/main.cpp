@@ -1,0 +1,44 @@
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <new>
+
+#include "bench/commands/commands.hpp"
+#include "prophet/error.hpp"
+#include "runtime/base/version.hpp"
+
+namespace {
+
+int run(int argc, char** argv) {
+  CLI::App app("Prophet: replay MoE routing through an expert cache, and say what it costs");
+  app.require_subcommand(1);
+  const auto version = prophet::program_version();
+  app.set_version_flag("--version", std::string(version.version) + " (" + std::string(version.git_commit) +
+                                        (version.git_dirty ? ", modified)" : ")"));
+  prophet::add_trace_command(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) return app.exit(error);
+    std::fprintf(stderr, "prophet: %s; see prophet --help\n", error.what());
+    return static_cast<int>(prophet::ErrorCode::usage);
+  }
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const prophet::Error& error) {
+    std::fprintf(stderr, "prophet: %s\n", error.what());
+    return static_cast<int>(error.code());
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "prophet: the host has not enough memory for this\n");
+    return static_cast<int>(prophet::ErrorCode::out_of_memory);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "prophet: internal error: %s\n", error.what());
+    return static_cast<int>(prophet::ErrorCode::check_failed);
+  }
+}

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace prophet {
+
+/// What the sim device knows of a machine. All rates are what a program can reach, not a data sheet's peak,
+/// and every number of a shipped profile carries its source in the profile's file.
+struct GpuProfile {
+  std::string name;                       ///< "h100-80gb"
+  std::uint64_t memory_bytes = 0;         ///< what a program can allocate at most
+  double memory_bytes_per_s = 0;          ///< HBM read bandwidth that a large kernel reaches
+  double flops_per_s = 0;                 ///< dense bf16 multiply-adds count as two
+  double link_bytes_per_s = 0;            ///< host to device, pinned, one copy engine
+  double link_down_bytes_per_s = 0;       ///< device to host
+  std::uint64_t copy_latency_ns = 0;      ///< from the copy's turn on the engine to its first byte
+  std::uint64_t launch_latency_ns = 0;    ///< gap that each kernel adds on the compute stream
+  std::uint64_t event_latency_ns = 0;     ///< from an event's completion to a waiting stream's next operation
+  std::uint64_t host_submit_ns = 0;       ///< host time of one submission (copy, launch, record, wait)
+  std::uint64_t host_wake_ns = 0;         ///< from an event's completion to the host that waits for it
+  double copy_rate_while_computing = 1;   ///< share of link rate left while the compute stream is busy
+  double compute_rate_while_copying = 1;  ///< share of compute rate left while a copy is in progress
+  bool measured = false;                  ///< written by `prophet calibrate`, not shipped
+};
+
+/// Names of the shipped profiles.
+[[nodiscard]] std::vector<std::string> gpu_profile_names();
+
+/// A shipped profile's name (case does not matter) or the path of a profile file. Throws Error{no_device} for an
+/// unknown name, listing the known ones, and Error{bad_input} for a file with absent or absurd numbers.
+[[nodiscard]] GpuProfile load_gpu_profile(std::string_view name_or_path);
+
+/// Parses the JSON text of a profile; `where` stands in error sentences.
+[[nodiscard]] GpuProfile parse_gpu_profile(std::string_view json_text, std::string_view where);
+
+/// The JSON text that parse_gpu_profile reads back to an equal profile.
+[[nodiscard]] std::string gpu_profile_json(const GpuProfile& profile);
+
+}  // namespace prophet
