@@ -15,6 +15,13 @@ if(PROPHET_SANITIZE)
   endif()
 endif()
 
+if(PROPHET_BUILD_FUZZERS)
+  # Every room carries coverage and sanitizers; only the fuzz programs themselves link libFuzzer's main.
+  target_compile_options(prophet_flags INTERFACE
+    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(prophet_flags INTERFACE -fsanitize=address,undefined)
+endif()
+
 set_property(GLOBAL PROPERTY PROPHET_ROOMS "")
 
 function(prophet_room name)

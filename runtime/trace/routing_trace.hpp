@@ -55,9 +55,9 @@ struct SequenceInfo {
 class RoutingTrace {
  public:
   RoutingTrace() = default;
-  /// Takes ids of `shape.top_k` experts per (token, layer). `ids` has one byte an id when experts <= 256, else
-  /// two (little endian). `weights` is empty or as long as there are ids. Throws Error{bad_input} when the
-  /// parts do not fit each other or an id is out of range or repeated within its (token, layer).
+  /// Takes ids of `shape.top_k` experts per (token, layer). `ids` has one byte an id when experts <= 256,
+  /// else two (little endian). `weights` is empty or as long as there are ids. Throws Error{bad_input} when
+  /// the parts do not fit each other or an id is out of range or repeated within its (token, layer).
   RoutingTrace(TraceShape shape, TraceProvenance provenance, std::vector<SequenceInfo> sequences,
                std::vector<std::byte> ids, std::vector<float> weights);
 
