@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "prophet/expert_grid.hpp"
+#include "prophet/ids.hpp"
+
+namespace prophet {
+
+/// Guesses which experts coming layers will want. A guess is a hint: it may cost time, never a result.
+///
+/// The engine calls, per step and for each layer in order: observe() for every running lane with what the
+/// router of that layer chose, then forecast() for the layers to come. None but the oracle knows more than
+/// what was observed. One thread. No allocation after construction.
+class Predictor {
+ public:
+  virtual ~Predictor() = default;
+
+  [[nodiscard]] virtual std::string_view name() const noexcept = 0;
+
+  /// The lane starts another sequence: its context is forgotten.
+  virtual void start_lane(LaneId lane) = 0;
+
+  /// The router's choice [top_k] of `lane` at `layer`.
+  virtual void observe(LaneId lane, LayerId layer, std::span<const ExpertId> experts) = 0;
+
+  /// Fills probability [experts]: the chance that `target` wants each expert for at least one running lane,
+  /// the next time that `target` runs. `made_at` is the layer just observed; a target at or before it belongs
+  /// to the next step. Lanes are combined as independent: 1 - product of (1 - p).
+  /// Returns false, and leaves `probability` alone, when it has nothing to say.
+  [[nodiscard]] virtual bool forecast(LayerId made_at, LayerId target, std::span<float> probability) = 0;
+};
+
+}  // namespace prophet

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "prophet/expert_grid.hpp"
+#include "prophet/ids.hpp"
+
+namespace prophet {
+
+/// What a replay will ask of the cache: for each layer of each step, in execution order, the distinct experts
+/// it wants in ascending index. Flat storage; a value type.
+struct RequestGroups {
+  ExpertGrid grid;
+  std::vector<std::uint64_t> offsets{0};  ///< [groups + 1]
+  std::vector<ExpertIndex> experts;       ///< concatenated groups
+
+  [[nodiscard]] std::size_t groups() const noexcept { return offsets.size() - 1; }
+  [[nodiscard]] std::size_t requests() const noexcept { return experts.size(); }
+  [[nodiscard]] std::span<const ExpertIndex> group(std::size_t g) const noexcept {
+    return std::span(experts).subspan(offsets[g], offsets[g + 1] - offsets[g]);
+  }
+  void append(std::span<const ExpertIndex> group) {
+    experts.insert(experts.end(), group.begin(), group.end());
+    offsets.push_back(experts.size());
+  }
+};
+
+}  // namespace prophet

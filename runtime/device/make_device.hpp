@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+
+#include "runtime/device/device.hpp"
+
+namespace prophet {
+
+struct DeviceOptions {
+  std::uint64_t memory_bytes = 0;  ///< cap on device memory; 0: what the device has
+  double link_bytes_per_s = 0;     ///< cpu: throttle of host-to-device copies; 0: none
+  double jitter_fraction = 0;      ///< sim: each duration is drawn from [1, 1 + jitter_fraction] times itself
+  std::uint64_t seed = 0;          ///< sim: of the jitter
+  bool check_happens_before = true;  ///< sim: an unordered reuse of a unit is Error{check_failed}
+};
+
+/// "cpu", "sim:PROFILE" (a shipped profile's name or a profile file), "cuda[:N]".
+/// Throws Error{no_device} with a sentence that lists what there is, Error{usage} for options out of range.
+[[nodiscard]] std::unique_ptr<Device> make_device(std::string_view name, const DeviceOptions& options);
+
+}  // namespace prophet
