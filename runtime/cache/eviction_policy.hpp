@@ -23,12 +23,14 @@ class EvictionPolicy {
   virtual void begin_layer(LayerId layer, std::uint64_t step) = 0;
   /// A resident expert of the order is leased: it leaves the order. REQUIRES: in the order.
   virtual void lease(ExpertIndex expert) = 0;
-  /// An absent expert is wanted by the running layer and will be loaded, leased. It is not in the order.
+  /// An expert that is not in the order (absent, or a prefetch that waits for its first use) is wanted by the
+  /// running layer and will be leased. Comes before the evict() that makes room for it.
   virtual void miss(ExpertIndex expert) = 0;
-  /// The lease ended: the expert enters the order as just used. Called in ascending index within a layer.
+  /// The lease that lease() or miss() announced ended: the expert enters the order as just used. Called in
+  /// ascending index within a layer.
   virtual void release(ExpertIndex expert) = 0;
   /// The expert enters the order as the first to go (a prefetch that was not wanted, an expert that only
-  /// passed through).
+  /// passed through). Not a use. REQUIRES: not in the order, and no lease of it was announced.
   virtual void admit_cold(ExpertIndex expert) = 0;
   /// Takes the expert to evict out of the order and returns it. REQUIRES: size() > 0.
   [[nodiscard]] virtual ExpertIndex evict() = 0;
@@ -36,6 +38,8 @@ class EvictionPolicy {
   virtual void withdraw(ExpertIndex expert) = 0;
   /// Experts in the order.
   [[nodiscard]] virtual std::uint32_t size() const noexcept = 0;
+  /// Whether the expert is in the order; for checks.
+  [[nodiscard]] virtual bool contains(ExpertIndex expert) const noexcept = 0;
   /// Whether an expert may be evicted to make room for a prefetch; if not, prefetches use free slabs only.
   [[nodiscard]] virtual bool evicts_for_prefetch() const noexcept { return true; }
 };
