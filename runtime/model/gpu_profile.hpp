@@ -24,19 +24,32 @@ struct GpuProfile {
   double copy_rate_while_computing = 1;   ///< share of link rate left while the compute stream is busy
   double compute_rate_while_copying = 1;  ///< share of compute rate left while a copy is in progress
   bool measured = false;                  ///< written by `prophet calibrate`, not shipped
+  friend bool operator==(const GpuProfile&, const GpuProfile&) = default;
+};
+
+/// One number of a profile's file and what it rests on.
+struct ProfileFigure {
+  std::string field;  ///< the member of GpuProfile
+  double value = 0;
+  std::string source;  ///< empty when the file gives the bare number
 };
 
 /// Names of the shipped profiles.
 [[nodiscard]] std::vector<std::string> gpu_profile_names();
 
-/// A shipped profile's name (case does not matter) or the path of a profile file. Throws Error{no_device} for an
-/// unknown name, listing the known ones, and Error{bad_input} for a file with absent or absurd numbers.
+/// A shipped profile's name (case does not matter) or the path of a profile file. Throws Error{no_device} for
+/// an unknown name, listing the known ones, and Error{bad_input} for a file with absent or absurd numbers.
 [[nodiscard]] GpuProfile load_gpu_profile(std::string_view name_or_path);
 
-/// Parses the JSON text of a profile; `where` stands in error sentences.
+/// The numbers of the same profile with their sources, in the order of GpuProfile. Throws likewise.
+[[nodiscard]] std::vector<ProfileFigure> gpu_profile_figures(std::string_view name_or_path);
+
+/// Parses the JSON text of a profile; `where` stands in error sentences. A number is written bare or as
+/// {"value": number, "source": text}.
 [[nodiscard]] GpuProfile parse_gpu_profile(std::string_view json_text, std::string_view where);
 
-/// The JSON text that parse_gpu_profile reads back to an equal profile.
+/// The JSON text that parse_gpu_profile reads back to an equal profile. Throws Error{bad_input} for a profile
+/// that it would refuse.
 [[nodiscard]] std::string gpu_profile_json(const GpuProfile& profile);
 
 }  // namespace prophet

@@ -31,21 +31,27 @@ struct KvLayers {
 
 /// The architecture of one MoE model, as far as memory and traffic depend on it. All counts are of parameters
 /// or layers; bytes come from the functions in model_bytes.hpp.
+///
+/// Of an encoder-decoder (Switch) the layers of both stacks count, in that order; `kv` is the decoder's
+/// self-attention, since cross-attention costs per token of the encoder's input and not per generated token.
 struct ModelShape {
   std::string name;
-  std::string source;                     ///< where the numbers come from
-  ExpertGrid grid;                        ///< [MoE layers, routed experts of one layer]
-  std::uint32_t top_k = 0;                ///< routed experts of one token in one layer
-  std::uint32_t layers = 0;               ///< all transformer layers, dense ones included
+  std::string source;        ///< where the numbers come from
+  ExpertGrid grid;           ///< [MoE layers, routed experts of one layer]
+  std::uint32_t top_k = 0;   ///< routed experts of one token in one layer
+  std::uint32_t layers = 0;  ///< all transformer layers, dense ones included
   std::uint32_t hidden_size = 0;
-  std::uint32_t expert_width = 0;         ///< intermediate size of one routed expert
-  std::uint32_t expert_matrices = 3;      ///< 3 when gated (gate, up, down), 2 when not
-  Dtype expert_dtype = Dtype::bf16;       ///< as the checkpoint ships the experts
-  Dtype dtype = Dtype::bf16;              ///< of everything else
-  std::uint64_t non_expert_params = 0;    ///< attention, norms, router, shared and dense layers, embeddings
-  std::uint64_t shared_expert_params = 0; ///< the part of them that are shared experts, over all layers
-  std::uint32_t context_tokens = 0;       ///< the longest context the model was made for
-  std::vector<KvLayers> kv;
+  std::uint32_t expert_width = 0;          ///< intermediate size of one routed expert
+  std::uint32_t expert_matrices = 3;       ///< 3 when gated (gate, up, down), 2 when not
+  std::uint32_t expert_bias_params = 0;    ///< biases of one routed expert, 0 for most models
+  Dtype expert_dtype = Dtype::bf16;        ///< as the checkpoint ships the experts
+  Dtype dtype = Dtype::bf16;               ///< of everything else
+  std::uint64_t non_expert_params = 0;     ///< attention, norms, router, shared and dense layers, embeddings
+  std::uint64_t shared_expert_params = 0;  ///< the part of them that are shared experts, over all layers
+  std::uint64_t recurrent_state_values = 0;  ///< of one sequence, over all layers without attention
+  std::uint32_t context_tokens = 0;          ///< the longest context the model was made for
+  std::vector<KvLayers> kv;                  ///< at most one run of each kind
+  friend bool operator==(const ModelShape&, const ModelShape&) = default;
 };
 
 }  // namespace prophet

@@ -1,0 +1,28 @@
+# Turns data files into one C++ source that holds their bytes, so that the library needs no path at run time.
+# Run as a script: -DOUTPUT=file.cpp -DFILES="a.json,b.json"; the file's stem is its name.
+string(REPLACE "," ";" FILES "${FILES}")
+set(entries "")
+foreach(file IN LISTS FILES)
+  get_filename_component(stem ${file} NAME_WLE)
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${hex}")
+  string(MAKE_C_IDENTIFIER ${stem} symbol)
+  string(APPEND arrays "constexpr char ${symbol}[] = {${bytes}'\\0'};\n")
+  string(APPEND entries "    EmbeddedFile{\"${stem}\", {${symbol}, sizeof(${symbol}) - 1}},\n")
+endforeach()
+file(WRITE ${OUTPUT}
+"#include \"runtime/model/embedded_data.hpp\"
+
+namespace prophet {
+namespace {
+
+${arrays}
+constexpr EmbeddedFile files[] = {
+${entries}};
+
+}  // namespace
+
+std::span<const EmbeddedFile> embedded_files() noexcept { return files; }
+
+}  // namespace prophet
+")

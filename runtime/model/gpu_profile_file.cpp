@@ -1,0 +1,125 @@
+#include "runtime/model/gpu_profile_file.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "prophet/error.hpp"
+#include "prophet/limits.hpp"
+#include "runtime/model/json_fields.hpp"
+#include "runtime/model/json_text.hpp"
+
+namespace prophet {
+namespace {
+
+constexpr std::string_view format_name = "prophet-gpu-profile";
+constexpr std::uint32_t format_version = 1;
+constexpr std::size_t name_characters_max = 64;
+
+bool is_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+         c == '.';
+}
+
+bool is_name(std::string_view name) {
+  for (const char c : name) {
+    if (!is_name_character(c)) return false;
+  }
+  return !name.empty() && name.size() <= name_characters_max;
+}
+
+bool is_whole(const ProfileField& field) {
+  return std::holds_alternative<std::uint64_t GpuProfile::*>(field.member);
+}
+
+void set_value(GpuProfile& profile, const ProfileField& field, double value) {
+  if (is_whole(field)) {
+    profile.*std::get<std::uint64_t GpuProfile::*>(field.member) = static_cast<std::uint64_t>(value);
+  } else {
+    profile.*std::get<double GpuProfile::*>(field.member) = value;
+  }
+}
+
+ProfileFigure read_figure(const JsonFields& file, const ProfileField& field) {
+  ProfileFigure figure{std::string(field.name), 0, {}};
+  const bool sourced = file.has_object(field.name);
+  const auto holder = sourced ? file.child(field.name) : file;
+  const auto value_field = sourced ? std::string_view("value") : field.name;
+  figure.value = holder.number(value_field, field.min, field.max);
+  if (is_whole(field) && figure.value != std::floor(figure.value))
+    holder.refuse(value_field, "a whole number");
+  if (sourced) figure.source = holder.text("source");
+  return figure;
+}
+
+std::string read_name(const JsonFields& file) {
+  auto name = file.text("name");
+  if (!is_name(name))
+    file.refuse("name", fmt::format("1 to {} letters, digits, '-', '_' or '.'", name_characters_max));
+  return name;
+}
+
+void check_writable(const GpuProfile& profile) {
+  if (!is_name(profile.name)) {
+    throw Error(
+        ErrorCode::bad_input,
+        fmt::format("profile: name of {} characters; expected 1 to {} letters, digits, '-', '_' or '.'",
+                    profile.name.size(), name_characters_max));
+  }
+  for (const auto& field : profile_fields) {
+    const auto value = profile_value(profile, field);
+    if (value >= field.min && value <= field.max) continue;
+    throw Error(ErrorCode::bad_input,
+                fmt::format("profile '{}': field {} is {}; expected a number from {:g} to {:g}", profile.name,
+                            field.name, value, field.min, field.max));
+  }
+}
+
+}  // namespace
+
+double profile_value(const GpuProfile& profile, const ProfileField& field) {
+  if (!is_whole(field)) return profile.*std::get<double GpuProfile::*>(field.member);
+  return static_cast<double>(profile.*std::get<std::uint64_t GpuProfile::*>(field.member));
+}
+
+ParsedProfile parse_profile_text(std::string_view json_text, std::string_view where) {
+  const auto json = parse_json_object(json_text, where, limits::header_json_bytes_max);
+  const JsonFields file(json, std::string(where));
+  if (!file.is_text("format", format_name)) file.refuse("format", fmt::format("\"{}\"", format_name));
+  static_cast<void>(file.count("version", format_version, format_version));
+  ParsedProfile parsed;
+  parsed.profile.name = read_name(file);
+  parsed.profile.measured = file.flag_or("measured", false);
+  for (const auto& field : profile_fields) {
+    parsed.figures.push_back(read_figure(file, field));
+    set_value(parsed.profile, field, parsed.figures.back().value);
+  }
+  return parsed;
+}
+
+GpuProfile parse_gpu_profile(std::string_view json_text, std::string_view where) {
+  return parse_profile_text(json_text, where).profile;
+}
+
+std::string gpu_profile_json(const GpuProfile& profile) {
+  check_writable(profile);
+  nlohmann::ordered_json json;
+  json["format"] = format_name;
+  json["version"] = format_version;
+  json["name"] = profile.name;
+  json["measured"] = profile.measured;
+  const std::string_view source = profile.measured ? "measured by prophet calibrate" : "not stated";
+  for (const auto& field : profile_fields) {
+    auto& figure = json[std::string(field.name)];
+    if (is_whole(field)) {
+      figure["value"] = profile.*std::get<std::uint64_t GpuProfile::*>(field.member);
+    } else {
+      figure["value"] = profile_value(profile, field);
+    }
+    figure["source"] = source;
+  }
+  return json.dump(2) + "\n";
+}
+
+}  // namespace prophet

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "runtime/model/gpu_profile.hpp"
+
+namespace prophet {
+
+/// One number of a profile's file: where it goes and which values make sense. The order is the file's.
+struct ProfileField {
+  std::string_view name;
+  std::variant<double GpuProfile::*, std::uint64_t GpuProfile::*> member;
+  double min;
+  double max;
+};
+
+inline constexpr double latency_ns_max = 1e9;
+inline constexpr std::array<ProfileField, 12> profile_fields{{
+    {"memory_bytes", &GpuProfile::memory_bytes, 0x1p20, 0x1p50},
+    {"memory_bytes_per_s", &GpuProfile::memory_bytes_per_s, 1e6, 1e15},
+    {"flops_per_s", &GpuProfile::flops_per_s, 1e6, 1e18},
+    {"link_bytes_per_s", &GpuProfile::link_bytes_per_s, 1e6, 1e14},
+    {"link_down_bytes_per_s", &GpuProfile::link_down_bytes_per_s, 1e6, 1e14},
+    {"copy_latency_ns", &GpuProfile::copy_latency_ns, 0, latency_ns_max},
+    {"launch_latency_ns", &GpuProfile::launch_latency_ns, 0, latency_ns_max},
+    {"event_latency_ns", &GpuProfile::event_latency_ns, 0, latency_ns_max},
+    {"host_submit_ns", &GpuProfile::host_submit_ns, 0, latency_ns_max},
+    {"host_wake_ns", &GpuProfile::host_wake_ns, 0, latency_ns_max},
+    {"copy_rate_while_computing", &GpuProfile::copy_rate_while_computing, 0.01, 1},
+    {"compute_rate_while_copying", &GpuProfile::compute_rate_while_copying, 0.01, 1},
+}};
+
+/// The number of `field` in `profile`.
+[[nodiscard]] double profile_value(const GpuProfile& profile, const ProfileField& field);
+
+struct ParsedProfile {
+  GpuProfile profile;
+  std::vector<ProfileFigure> figures;
+};
+
+[[nodiscard]] ParsedProfile parse_profile_text(std::string_view json_text, std::string_view where);
+
+}  // namespace prophet
