@@ -47,6 +47,9 @@ class BufferTable {
     return entries_[view.buffer.index()].data + view.offset_bytes;
   }
 
+  /// REQUIRES: the view has been checked.
+  [[nodiscard]] MemoryKind kind(BufferView view) const noexcept { return entries_[view.buffer.index()].kind; }
+
   [[nodiscard]] std::uint64_t used_bytes() const noexcept { return used_bytes_; }
   [[nodiscard]] std::uint64_t free_bytes() const noexcept { return memory_bytes_ - used_bytes_; }
 

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/base/random.hpp"
+#include "runtime/device/device.hpp"
+#include "runtime/model/gpu_profile.hpp"
+
+namespace prophet::sim {
+
+/// What runs one operation at a time.
+enum class Engine : std::uint8_t { compute, copy_up, copy_down };
+inline constexpr std::size_t engines = 3;
+
+/// One operation for an engine, before it is queued.
+struct Work {
+  const char* name = "";  ///< static storage, for the timeline
+  Engine engine = Engine::compute;
+  std::uint64_t bytes = 0;        ///< what it copies or reads
+  std::uint64_t duration_ns = 0;  ///< when it has the machine to itself
+};
+
+/// How long things take on a profile:
+///   copy    copy_latency + bytes / rate of the engine; device to device runs on the compute queue at half
+///   the
+///           memory bandwidth, since each byte is read and written; host to host takes the upward link
+///   launch  launch_latency + max(bytes read / memory bandwidth, flops / compute rate)
+/// each times a draw from [1, 1 + jitter_fraction], in the order of submission, and at most duration_max_ns.
+class Timing {
+ public:
+  /// 39 hours: the model's fixed-point progress (see queues.hpp) stays within 64 bits.
+  static constexpr std::uint64_t duration_max_ns = 1ULL << 47;
+
+  Timing(const GpuProfile& profile, double jitter_fraction, std::uint64_t seed);
+
+  [[nodiscard]] Work copy(MemoryKind destination, MemoryKind source, std::uint64_t bytes);
+  [[nodiscard]] Work launch(const ComputeOp& op);
+
+ private:
+  struct Reads {
+    const char* name;
+    std::uint64_t bytes;
+    std::uint64_t flops;
+  };
+  static Reads reads(const DenseOp& op);
+  static Reads reads(const ExpertOp& op);
+  static Reads reads(const CombineOp& op);
+  [[nodiscard]] std::uint64_t jittered(double duration_ns);
+
+  Random random_;
+  double jitter_fraction_;
+  double copy_latency_ns_;
+  double launch_latency_ns_;
+  double up_ns_per_byte_;
+  double down_ns_per_byte_;
+  double memory_ns_per_byte_;
+  double ns_per_flop_;
+};
+
+}  // namespace prophet::sim
