@@ -1,0 +1,111 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "runtime/cache/miss_ratio_curve.hpp"
+#include "runtime/cache/next_uses.hpp"
+#include "tests/cache/curve/naive.hpp"
+#include "tests/cache/curve/random_requests.hpp"
+
+namespace prophet::test {
+namespace {
+
+using ::testing::ElementsAre;
+
+RequestGroups two_groups_of_three() {
+  RequestGroups requests;
+  requests.grid = {1, 4};
+  requests.append(std::vector{ExpertIndex{0}, ExpertIndex{2}, ExpertIndex{3}});
+  requests.append(std::vector{ExpertIndex{0}, ExpertIndex{1}, ExpertIndex{3}});
+  return requests;
+}
+
+/// Small enough for all choices to be tried.
+RequestGroups tiny_requests(Random& random) {
+  const ExpertGrid grid{1 + static_cast<std::uint32_t>(random.below(2)),
+                        2 + static_cast<std::uint32_t>(random.below(3))};
+  return random_requests(random, grid, 3 + static_cast<std::uint32_t>(random.below(12)),
+                         1 + static_cast<std::uint32_t>(random.below(grid.experts)));
+}
+
+TEST(NextUses, AreUniqueAndNameTheirExperts) {
+  const RequestGroups requests = two_groups_of_three();
+  const auto next = next_uses(requests);
+  EXPECT_THAT(next, ElementsAre(3, 6 + 2, 5, 6 + 0, 6 + 1, 6 + 3));
+  for (std::size_t at = 0; at < next.size(); ++at) {
+    EXPECT_EQ(expert_of(next[at], requests), requests.experts[at]);
+  }
+}
+
+TEST(BeladyHits, NoPolicyDoesBetter) {
+  const std::uint64_t seed = draw_seed();
+  SCOPED_TRACE(repeat_with(seed));
+  Random random(seed);
+  for (int trial = 0; trial < 300; ++trial) {
+    const RequestGroups requests = tiny_requests(random);
+    for (std::uint32_t slabs = 0; slabs <= requests.grid.size(); ++slabs) {
+      ASSERT_EQ(belady_hits(requests, slabs), best_hits(requests, slabs))
+          << slabs << " slabs, trial " << trial;
+    }
+  }
+}
+
+TEST(GroupedBeladyHits, NoPolicyDoesBetter) {
+  const std::uint64_t seed = draw_seed();
+  SCOPED_TRACE(repeat_with(seed));
+  Random random(seed);
+  for (int trial = 0; trial < 300; ++trial) {
+    const RequestGroups requests = tiny_requests(random);
+    for (std::uint32_t slabs = 0; slabs <= requests.grid.size(); ++slabs) {
+      ASSERT_EQ(grouped_belady_hits(requests, slabs), best_grouped_hits(requests, slabs))
+          << slabs << " slabs, trial " << trial;
+    }
+  }
+}
+
+TEST(BeladyHits, EqualsTheRuleWrittenDownNaively) {
+  const std::uint64_t seed = draw_seed();
+  SCOPED_TRACE(repeat_with(seed));
+  Random random(seed);
+  // Long enough for the sweep of passed uses to run several times.
+  const RequestGroups requests = random_requests(random, {3, 20}, 600, 6);
+  for (const std::uint32_t slabs : {0U, 1U, 5U, 17U, 40U, 60U, 61U}) {
+    EXPECT_EQ(belady_hits(requests, slabs), simulate_belady(requests, slabs)) << slabs << " slabs";
+  }
+}
+
+TEST(GroupedBeladyHits, EqualsTheRuleWrittenDownNaively) {
+  const std::uint64_t seed = draw_seed();
+  SCOPED_TRACE(repeat_with(seed));
+  Random random(seed);
+  const RequestGroups requests = random_requests(random, {3, 20}, 600, 6);
+  for (const std::uint32_t slabs : {0U, 1U, 5U, 17U, 40U, 60U, 61U}) {
+    EXPECT_EQ(grouped_belady_hits(requests, slabs), simulate_grouped_belady(requests, slabs))
+        << slabs << " slabs";
+  }
+}
+
+TEST(ClairvoyantHits, GrowWithSlabsAndGroupedIsNeverBelowSequentialNorThatBelowLru) {
+  const std::uint64_t seed = draw_seed();
+  SCOPED_TRACE(repeat_with(seed));
+  Random random(seed);
+  const RequestGroups requests = random_requests(random, {4, 16}, 300, 5);
+  const MissRatioCurve lru = lru_curve(requests);
+  std::uint64_t sequential_before = 0;
+  std::uint64_t grouped_before = 0;
+  for (std::uint32_t slabs = 0; slabs <= requests.grid.size(); ++slabs) {
+    SCOPED_TRACE(slabs);
+    const std::uint64_t sequential = belady_hits(requests, slabs);
+    const std::uint64_t grouped = grouped_belady_hits(requests, slabs);
+    EXPECT_GE(sequential, sequential_before);
+    EXPECT_GE(grouped, grouped_before);
+    EXPECT_GE(grouped, sequential);
+    EXPECT_GE(sequential, lru.hits[slabs]);
+    sequential_before = sequential;
+    grouped_before = grouped;
+  }
+  EXPECT_EQ(sequential_before, lru.hits.back());
+  EXPECT_EQ(grouped_before, lru.hits.back());
+}
+
+}  // namespace
+}  // namespace prophet::test
