@@ -9,6 +9,7 @@
 #include "prophet/expert_grid.hpp"
 #include "prophet/ids.hpp"
 #include "runtime/cache/eviction_policy.hpp"
+#include "runtime/cache/index_list.hpp"
 #include "runtime/memory/slab_pool.hpp"
 
 namespace prophet {
@@ -65,7 +66,8 @@ class LayerLease {
   [[nodiscard]] std::span<const ExpertIndex> deferred() const noexcept { return deferred_; }
   /// What had to leave to make room.
   [[nodiscard]] std::span<const Evicted> evicted() const noexcept { return evicted_; }
-  /// Ends the lease now. Returns what then left the cache (down to cache_slabs), valid until the next call.
+  /// Ends the lease now. Returns what then left the cache (down to cache_slabs), valid until the next call of
+  /// the cache; nothing when the lease has ended before.
   std::span<const Evicted> release();
 
  private:
@@ -104,33 +106,44 @@ class ExpertCache {
   /// Classifies `wanted` (distinct, ascending, of one layer) together: all hits are leased first, then slabs
   /// are found for the misses: a free one, else the policy's victim, else the newest unused prefetch; what
   /// finds none is deferred. At least one expert is leased when `wanted` is not empty.
-  /// With `bypass` (prefill) nothing of the order is evicted while a free slab exists, misses are given
-  /// back as first to go, and hits keep their place in the order as far as the policy can.
+  /// With `bypass` (prefill) the order stays as it is: hits keep their place in it, misses take free slabs
+  /// only and become the first to go when the lease ends. Where that would lease nothing at all, a single
+  /// slab is made free as for any miss, so that the rounds come to an end. While such a lease holds hits,
+  /// nothing is evicted for prefetches or other tenants.
+  /// Throws Error{usage} when `wanted` is not as described, Error{check_failed} when a lease is alive.
   [[nodiscard]] LayerLease acquire(std::span<const ExpertIndex> wanted, bool bypass = false);
 
   /// A slab to prefetch `expert` into, or nothing when the expert is here already or nothing may leave for
-  /// it. Then evicted_by_prefetch() says what left, valid until the next call.
+  /// it: a free slab, else the policy's victim's where the policy allows that. Then evicted_by_prefetch()
+  /// says what left, valid until the next call. Throws Error{usage} for an expert outside the grid.
   [[nodiscard]] std::optional<SlabTicket> reserve_prefetch(ExpertIndex expert);
-  [[nodiscard]] std::span<const Evicted> evicted_by_prefetch() const noexcept { return evicted_list_; }
+  [[nodiscard]] std::span<const Evicted> evicted_by_prefetch() const noexcept { return left_; }
 
   /// The copy for `ticket` has finished. False, and nothing changes, when the ticket is of an old generation.
   bool complete(SlabTicket ticket) noexcept;
   /// The copy for `ticket` will not finish (failed or dropped before it began): an unleased slab is freed.
-  /// False, and nothing changes, when the ticket is of an old generation or leased.
+  /// False, and nothing changes, when the ticket is of an old generation or leased, or its copy complete.
   bool abandon(SlabTicket ticket) noexcept;
 
   /// Takes one slab out of the cache for another tenant: a free one, else the policy's victim's. Nothing when
-  /// all are leased or prefetched, or when it would leave no cache slab. Capacity shrinks by one.
+  /// all are leased or prefetched, or when it would leave no cache slab. Capacity shrinks by one, which may
+  /// make another expert leave. Policies keep the proportions that they were built with.
   [[nodiscard]] std::optional<SlabId> lend();
-  [[nodiscard]] std::span<const Evicted> evicted_by_lend() const noexcept { return evicted_list_; }
-  /// Gives a lent slab back. REQUIRES: lent.
+  [[nodiscard]] std::span<const Evicted> evicted_by_lend() const noexcept { return left_; }
+  /// Gives a lent slab back. Throws Error{check_failed} when it is not lent.
   void reclaim(SlabId slab);
 
   /// The ticket of a resident or loading expert.
   [[nodiscard]] std::optional<SlabTicket> find(ExpertIndex expert) const noexcept;
   [[nodiscard]] bool is_loading(ExpertIndex expert) const noexcept;
   [[nodiscard]] bool is_leased(ExpertIndex expert) const noexcept;
-  [[nodiscard]] std::uint32_t occupied_slabs() const noexcept;
+  /// Slabs that hold an expert.
+  [[nodiscard]] std::uint32_t occupied_slabs() const noexcept {
+    return slabs_.size() - slabs_.free_count() - lent_;
+  }
+  [[nodiscard]] std::uint32_t lent_slabs() const noexcept { return lent_; }
+  /// Prefetches here, complete or loading, that no layer has leased.
+  [[nodiscard]] std::uint32_t unused_prefetches() const noexcept { return unused_prefetches_; }
   [[nodiscard]] CacheSize size() const noexcept { return size_; }
   [[nodiscard]] const ExpertGrid& grid() const noexcept { return grid_; }
   [[nodiscard]] const EvictionPolicy& policy() const noexcept { return *policy_; }
@@ -141,10 +154,73 @@ class ExpertCache {
  private:
   friend class LayerLease;
 
+  /// What the cache knows of one expert; absent while `slab` is no_slab.
+  struct Entry {
+    SlabId slab = no_slab;
+    Generation generation;  ///< of the slab, when it was given to this expert
+    bool leased = false;
+    bool in_order = false;  ///< in the policy's order; of leased ones only hits of a bypass
+    bool loading = false;
+    bool unused_prefetch = false;  ///< prefetched and never leased
+  };
+
+  static constexpr SlabId no_slab{~std::uint32_t{0}};
+  static constexpr ExpertIndex nobody{~std::uint32_t{0}};
+  static constexpr ExpertIndex another_tenant{~std::uint32_t{0} - 1};
+
+  [[nodiscard]] bool is_here(const Entry& entry) const noexcept { return entry.slab != no_slab; }
+  [[nodiscard]] SlabTicket ticket_of(ExpertIndex expert, const Entry& entry) const noexcept {
+    return {expert, entry.slab, entry.generation};
+  }
+  [[nodiscard]] Entry* find_filling(SlabTicket ticket) noexcept;
+  [[nodiscard]] std::uint32_t capacity() const noexcept { return size_.cache_slabs - lent_; }
+  [[nodiscard]] bool may_evict() const noexcept { return ordered_ > 0 && !bypass_hits_are_leased_; }
+
+  void require_layer(LayerId layer) const;
+  void require_acquirable(std::span<const ExpertIndex> wanted) const;
+  void lease_hit(ExpertIndex expert, Entry& entry, bool bypass);
+  void lease_miss(ExpertIndex expert, Entry& entry, bool bypass);
+  [[nodiscard]] bool can_find_slab(bool bypass) const noexcept;
+  [[nodiscard]] SlabId slab_for_miss();
+  void give_slab(SlabId slab, ExpertIndex expert, Entry& entry) noexcept;
+  [[nodiscard]] SlabId evict_from_order(std::vector<Evicted>& list);
+  [[nodiscard]] SlabId drop_newest_prefetch(std::vector<Evicted>& list);
+  [[nodiscard]] SlabId empty_slab_of(ExpertIndex expert, std::vector<Evicted>& list);
+  void stop_waiting(ExpertIndex expert) noexcept;
+  void enter_order(ExpertIndex expert, Entry& entry, bool as_used);
+  void release_leases();
+  void trim();
+
+  void check_slabs() const;
+  void check_experts() const;
+  void check_counts() const;
+
   ExpertGrid grid_;
   CacheSize size_;
   std::unique_ptr<EvictionPolicy> policy_;
-  std::vector<Evicted> evicted_list_;
+  bool policy_evicts_for_prefetch_;
+  SlabPool slabs_;
+  std::vector<Entry> entries_;           ///< [experts]
+  std::vector<ExpertIndex> holders_;     ///< [slabs] the expert there, nobody, or another_tenant
+  std::vector<Generation> generations_;  ///< [slabs] of the latest filling
+  IndexLinks links_;
+  IndexList waiting_prefetches_;           ///< neither leased nor in the order; the newest in front
+  std::vector<std::uint32_t> waiting_of_;  ///< [layers] how many of them
+  std::uint32_t ordered_ = 0;              ///< experts in the policy's order
+  std::uint32_t unused_prefetches_ = 0;
+  std::uint32_t lent_ = 0;
+
+  // Of the lease that is alive.
+  bool lease_is_alive_ = false;
+  bool lease_is_bypass_ = false;
+  bool bypass_hits_are_leased_ = false;
+  std::vector<Acquired> hits_;
+  std::vector<Acquired> misses_;
+  std::vector<ExpertIndex> leased_;  ///< both, ascending
+  std::vector<ExpertIndex> deferred_;
+  std::vector<Evicted> evicted_;
+
+  std::vector<Evicted> left_;  ///< what the latest call but acquire made leave
 };
 
 }  // namespace prophet
