@@ -10,6 +10,7 @@ namespace prophet {
 
 struct DeviceOptions {
   std::uint64_t memory_bytes = 0;  ///< cap on device memory; 0: what the device has
+  bool ignore_capacity = false;    ///< sim: give the device whatever memory is asked for
   double link_bytes_per_s = 0;     ///< cpu: throttle of host-to-device copies; 0: none
   double jitter_fraction = 0;      ///< sim: each duration is drawn from [1, 1 + jitter_fraction] times itself
   std::uint64_t seed = 0;          ///< sim: of the jitter

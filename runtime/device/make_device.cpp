@@ -1,0 +1,93 @@
+#include "runtime/device/make_device.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <string>
+
+#include "prophet/error.hpp"
+#include "runtime/device/cpu_device.hpp"
+#include "runtime/device/cuda_driver.hpp"
+#include "runtime/device/sim_device.hpp"
+#include "runtime/model/gpu_profile.hpp"
+
+namespace prophet {
+namespace {
+
+constexpr std::string_view sim_prefix = "sim:";
+/// More than any model needs, and far from overflow when sizes are added.
+constexpr std::uint64_t unlimited_bytes = 1ULL << 50;
+constexpr std::string_view cuda_prefix = "cuda:";
+/// More than any pool, and still far from where sums of sizes overflow.
+constexpr std::uint64_t boundless_bytes = 1ULL << 60;
+
+void refuse_option(std::string_view device, const char* option, double value, const char* expected) {
+  throw Error(ErrorCode::usage, fmt::format("{}: {} is {}, expected {}", device, option, value, expected));
+}
+
+void check_options(std::string_view name, const DeviceOptions& options) {
+  const bool is_sim = name.substr(0, sim_prefix.size()) == sim_prefix;
+  if (!std::isfinite(options.link_bytes_per_s) || options.link_bytes_per_s < 0) {
+    refuse_option(name, "link_bytes_per_s", options.link_bytes_per_s, "a finite number from 0");
+  }
+  if (!std::isfinite(options.jitter_fraction) || options.jitter_fraction < 0) {
+    refuse_option(name, "jitter_fraction", options.jitter_fraction, "a finite number from 0");
+  }
+  if (is_sim && options.link_bytes_per_s > 0) {
+    refuse_option(name, "link_bytes_per_s", options.link_bytes_per_s,
+                  "0: the profile states the link's rate");
+  }
+  if (!is_sim && options.ignore_capacity) {
+    throw Error(ErrorCode::usage, fmt::format("{}: ignore_capacity is set, but only the sim can", name));
+  }
+  if (!is_sim && options.jitter_fraction > 0) {
+    refuse_option(name, "jitter_fraction", options.jitter_fraction, "0: only the sim draws durations");
+  }
+}
+
+std::unique_ptr<Device> make_sim(std::string_view profile_name, const DeviceOptions& options) {
+  GpuProfile profile = load_gpu_profile(profile_name);
+  if (options.ignore_capacity) profile.memory_bytes = boundless_bytes;
+  if (options.memory_bytes != 0) profile.memory_bytes = std::min(profile.memory_bytes, options.memory_bytes);
+  if (options.ignore_capacity) profile.memory_bytes = unlimited_bytes;
+  return make_sim_device(profile, {options.jitter_fraction, options.seed, options.check_happens_before});
+}
+
+std::string known_devices() {
+  std::string known = "cpu";
+  for (const std::string& profile : gpu_profile_names()) known += ", sim:" + profile;
+  return known + " or sim:FILE";
+}
+
+[[noreturn]] void refuse_cuda(std::string_view name) {
+  const CudaStatus status = cuda_status();
+  throw Error(ErrorCode::no_device,
+              fmt::format("{}: this version of Prophet has no cuda device ({}; {}), expected {}", name,
+                          status.toolkit ? "built with the CUDA toolkit " + status.toolkit_version
+                                         : std::string("built without the CUDA toolkit"),
+                          status.missing.empty() ? "the driver answers" : status.missing, known_devices()));
+}
+
+bool names_cuda(std::string_view name) {
+  if (name == "cuda") return true;
+  if (name.substr(0, cuda_prefix.size()) != cuda_prefix) return false;
+  const std::string_view digits = name.substr(cuda_prefix.size());
+  unsigned ordinal = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), ordinal);
+  return error == std::errc{} && end == digits.data() + digits.size();
+}
+
+}  // namespace
+
+std::unique_ptr<Device> make_device(std::string_view name, const DeviceOptions& options) {
+  check_options(name, options);
+  if (name == "cpu") return make_cpu_device({options.memory_bytes, options.link_bytes_per_s});
+  if (name.substr(0, sim_prefix.size()) == sim_prefix)
+    return make_sim(name.substr(sim_prefix.size()), options);
+  if (names_cuda(name)) refuse_cuda(name);
+  throw Error(ErrorCode::no_device, fmt::format("{}: no such device, expected {}", name, known_devices()));
+}
+
+}  // namespace prophet
