@@ -4,18 +4,24 @@
 #include <new>
 
 #include "bench/commands/commands.hpp"
+#include "bench/report/provenance.hpp"
 #include "prophet/error.hpp"
 #include "runtime/base/version.hpp"
 
 namespace {
 
 int run(int argc, char** argv) {
+  prophet::remember_command_line(argc, argv);
   CLI::App app("Prophet: replay MoE routing through an expert cache, and say what it costs");
   app.require_subcommand(1);
   const auto version = prophet::program_version();
   app.set_version_flag("--version", std::string(version.version) + " (" + std::string(version.git_commit) +
                                         (version.git_dirty ? ", modified)" : ")"));
+  prophet::add_replay_command(app);
+  prophet::add_sweep_command(app);
   prophet::add_trace_command(app);
+  prophet::add_models_command(app);
+  prophet::add_profiles_command(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
