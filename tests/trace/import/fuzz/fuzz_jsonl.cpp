@@ -1,0 +1,13 @@
+#include <cstdint>
+
+#include "prophet/error.hpp"
+#include "runtime/trace/jsonl_import.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  try {
+    static_cast<void>(prophet::parse_jsonl(std::as_bytes(std::span(data, size)), "fuzz"));
+  } catch (const prophet::Error&) {
+    return 0;
+  }
+  return 0;
+}
