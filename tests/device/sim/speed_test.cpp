@@ -1,0 +1,77 @@
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdio>
+
+#include "tests/device/sim/count_allocations.hpp"
+#include "tests/device/sim/sim_fixture.hpp"
+
+namespace prophet::sim_test {
+namespace {
+
+/// A decode loop as the engine drives it: each layer demands two experts and prefetches two in two chunks.
+class DecodeLoop {
+ public:
+  explicit DecodeLoop(bool check) : sim_(plain_profile(), {0, 0, check}) {
+    sim_.device->set_timeline(nullptr);
+    for (EventId& event : copied_) event = sim_.device->create_event();
+    for (EventId& event : used_) event = sim_.device->create_event();
+    routed_ = sim_.device->create_event();
+  }
+
+  /// Returns the device calls made.
+  std::uint64_t layer() {
+    Device& device = *sim_.device;
+    device.launch(sim_.compute, DenseOp{{}, sim_.hidden, 1, 1, 100'000}, 0);
+    device.record(sim_.compute, routed_);
+    device.synchronize(routed_);
+    for (std::uint64_t i = 0; i < slabs; ++i) {
+      const StreamId stream = i < 2 ? sim_.demand : sim_.prefetch;
+      const std::uint64_t at = i * 10'000;
+      device.wait(stream, used_[i]);
+      sim_.up(stream, at, 5'000);
+      sim_.up(stream, at + 5'000, 5'000);
+      device.record(stream, copied_[i]);
+    }
+    for (std::uint64_t i = 0; i < slabs; ++i) {
+      device.wait(sim_.compute, copied_[i]);
+      device.launch(sim_.compute, sim_.expert(i * 10'000, 10'000, true), i);
+      device.record(sim_.compute, used_[i]);
+    }
+    device.launch(sim_.compute, CombineOp{sim_.hidden, sim_.output, Sim::row, 1, 1, 1}, 0);
+    return 4 + slabs * 7;
+  }
+  void finish() { sim_.device->synchronize(); }
+
+ private:
+  static constexpr std::uint64_t slabs = 4;
+  Sim sim_;
+  EventId copied_[slabs], used_[slabs], routed_;
+};
+
+TEST(SimSpeed, NothingIsAllocatedOnceWarm) {
+  DecodeLoop loop(true);
+  for (int i = 0; i < 100; ++i) loop.layer();
+  const std::uint64_t before = allocations_so_far();
+  for (int i = 0; i < 10'000; ++i) loop.layer();
+  loop.finish();
+  EXPECT_EQ(allocations_so_far() - before, 0U);
+}
+
+TEST(SimSpeed, DeviceCallsASecondAreReported) {
+  for (const bool check : {true, false}) {
+    DecodeLoop loop(check);
+    std::uint64_t calls = 0;
+    for (int i = 0; i < 1'000; ++i) loop.layer();
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < 20'000; ++i) calls += loop.layer();
+    loop.finish();
+    const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
+    std::printf("sim device, happens-before %s: %.1f ns a device call, %.2f us a layer\n",
+                check ? "checked" : "not checked", took.count() / static_cast<double>(calls),
+                took.count() / 20'000 / 1000);
+  }
+}
+
+}  // namespace
+}  // namespace prophet::sim_test
