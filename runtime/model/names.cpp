@@ -29,9 +29,12 @@ std::size_t edits_between(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+/// Small too when `name` is a part of `known`, or nearly its beginning.
 std::size_t distance(std::string_view name, std::string_view known) {
   if (known.find(name) != std::string_view::npos || name.find(known) != std::string_view::npos) return 1;
-  return edits_between(name, known);
+  const auto of_beginning = edits_between(name, known.substr(0, name.size()));
+  return of_beginning <= name.size() / 4 ? std::min(of_beginning + 1, edits_between(name, known))
+                                         : edits_between(name, known);
 }
 
 }  // namespace

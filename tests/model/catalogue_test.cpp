@@ -82,6 +82,8 @@ TEST(Catalogue, AnUnknownNameIsAnsweredWithNearOnes) {
       "model 'gptoss-20b' is not known; expected a path of a config.json or a name such as gpt-oss-20b, "
       "gpt-oss-120b");
   EXPECT_THAT(refusal_of([] { return load_model("mixtral"); }), HasSubstr("mixtral-8x7b, mixtral-8x22b"));
+  EXPECT_THAT(refusal_of([] { return load_model("mixtrl"); }),
+              HasSubstr("such as mixtral-8x7b, mixtral-8x22b"));
   const auto far = refusal_of([] { return load_model("llama-2-7b-chat-of-long-ago"); });
   for (const auto& name : catalogue_names()) EXPECT_THAT(far, HasSubstr(name));
   EXPECT_THAT(refusal_of([] { return load_model(""); }), HasSubstr("model '' is not known"));
