@@ -11,22 +11,35 @@
 
 namespace prophet::sim {
 
+const UnitTable::Place& UnitTable::find_place(Region& region, std::uint64_t begin) {
+  Place& place = region.last;
+  if (place.begin == begin && place.unit != nullptr) return place;
+  const std::uint64_t slab = (begin - region.begin) / region.stride_bytes;
+  place.begin = begin;
+  place.slab_begin = region.begin + slab * region.stride_bytes;
+  const std::uint64_t unit = (begin - place.slab_begin) / region.unit_bytes;
+  place.slab_units = region.units.get() + slab * region.units_per_slab;
+  place.unit = place.slab_units + unit;
+  place.unit_end = place.slab_begin + (unit + 1) * region.unit_bytes;
+  return place;
+}
+
 template <class Visit>
 bool UnitTable::visit_region(Region& region, std::uint64_t begin, std::uint64_t end, Visit&& visit) {
-  const std::uint64_t slab = (begin - region.begin) / region.stride_bytes;
-  std::uint64_t slab_begin = region.begin + slab * region.stride_bytes;
-  std::uint64_t unit = (begin - slab_begin) / region.unit_bytes;
-  Unit* units = region.units.get() + slab * region.units_per_slab;
+  auto [ignored, slab_begin, unit_end, slab_units, unit] = find_place(region, begin);
   while (begin < end) {
     const std::uint64_t slab_end = slab_begin + region.stride_bytes;
-    for (; begin < std::min(slab_end, end); ++unit) {
-      const std::uint64_t unit_end = std::min({slab_begin + (unit + 1) * region.unit_bytes, slab_end, end});
-      if (!visit(units[unit], begin, unit_end)) return false;
-      begin = unit_end;
+    const std::uint64_t stop = std::min(slab_end, end);
+    while (begin < stop) {
+      const std::uint64_t piece_end = std::min(unit_end, stop);
+      if (!visit(*unit++, begin, piece_end)) return false;
+      begin = piece_end;
+      unit_end += region.unit_bytes;
     }
     slab_begin = slab_end;
-    units += region.units_per_slab;
-    unit = 0;
+    unit_end = slab_begin + region.unit_bytes;
+    slab_units += region.units_per_slab;
+    unit = slab_units;
   }
   return true;
 }
@@ -115,7 +128,9 @@ Conflict UnitTable::find_read_conflict(BufferView view, const VectorClock& clock
 Conflict UnitTable::find_write_conflict(BufferView view, const VectorClock& clock) {
   Conflict found;
   visit(view, [&](const Unit& unit, std::uint64_t begin, std::uint64_t) {
-    found = clock.covers(unit.write) ? read_conflict(unit, clock) : Conflict{0, unit.write, true};
+    const bool written = !clock.covers(unit.write);
+    if (!written && unit.shared_reads == 0 && clock.covers(unit.read)) return true;
+    found = written ? Conflict{0, unit.write, true} : read_conflict(unit, clock);
     found.offset_bytes = begin;
     return found.earlier.none();
   });
@@ -174,30 +189,34 @@ void UnitTable::forget_origin(BufferView view) {
 
 void UnitTable::note_origin(BufferView destination, BufferView source) {
   buffers_[destination.buffer.index()].has_origins = true;
+  const bool traceable = buffers_[source.buffer.index()].has_origins;
   const std::uint64_t shift = source.offset_bytes - destination.offset_bytes;
   visit(destination, [&](Unit& unit, std::uint64_t begin, std::uint64_t end) {
-    const Origin traced = origin_of({source.buffer, begin + shift, end - begin});
-    const Origin piece{begin, end, traced.shift + shift, traced.buffer};
+    Origin piece{begin, end, shift, source.buffer};
+    if (traceable) trace({source.buffer, begin + shift, end - begin}, piece);
     Origin& known = unit.origin;
-    const bool joins = known.buffer == piece.buffer && known.shift == piece.shift && begin <= known.end &&
+    const bool joins = known.shift == piece.shift && known.buffer == piece.buffer && begin <= known.end &&
                        end >= known.begin;
-    known = joins ? Origin{std::min(known.begin, begin), std::max(known.end, end), piece.shift, piece.buffer}
-                  : piece;
+    if (joins) {
+      piece.begin = std::min(known.begin, begin);
+      piece.end = std::max(known.end, end);
+    }
+    known = piece;
     return true;
   });
 }
 
-/// The origin of bytes that are about to be copied: where they were copied from, or themselves.
-UnitTable::Origin UnitTable::origin_of(BufferView source) {
-  Origin origin{0, 0, 0, source.buffer};
-  if (!buffers_[source.buffer.index()].has_origins) return origin;
+/// `copied`, whose bytes are about to be copied from `source`, gets the origin that those have themselves.
+void UnitTable::trace(BufferView source, Origin& copied) {
   const std::uint64_t source_end = source.offset_bytes + source.size_bytes;
   visit(source, [&](const Unit& unit, std::uint64_t begin, std::uint64_t) {
     const Origin& known = unit.origin;
-    if (known.buffer != BufferId{} && known.begin <= begin && known.end >= source_end) origin = known;
+    if (known.buffer != BufferId{} && known.begin <= begin && known.end >= source_end) {
+      copied.shift += known.shift;
+      copied.buffer = known.buffer;
+    }
     return false;
   });
-  return origin;
 }
 
 bool UnitTable::is_copy_of(BufferView view, BufferView source, std::uint64_t* mismatch_offset_bytes) {

@@ -52,7 +52,7 @@ class UnitTable {
   void note_read(BufferView view, const Access& access);
   void note_write(BufferView view, const Access& access);
 
-  /// `view` holds computed bytes from now on.
+  /// What `view` holds is computed from now on.
   void forget_origin(BufferView view);
   /// `destination` holds a copy of `source` from now on, or of what `source` itself is a copy of.
   void note_origin(BufferView destination, BufferView source);
@@ -80,6 +80,14 @@ class UnitTable {
   struct FreeUnits {
     void operator()(Unit* units) const noexcept { std::free(units); }
   };
+  /// Where a visit of a region begins.
+  struct Place {
+    std::uint64_t begin = 0;
+    std::uint64_t slab_begin = 0;
+    std::uint64_t unit_end = 0;
+    Unit* slab_units = nullptr;
+    Unit* unit = nullptr;
+  };
   struct Region {
     std::uint64_t begin = 0;
     std::uint64_t end = 0;
@@ -87,6 +95,7 @@ class UnitTable {
     std::uint64_t unit_bytes = 0;
     std::uint64_t units_per_slab = 0;
     std::unique_ptr<Unit[], FreeUnits> units;
+    Place last;  // one operation asks for the same view several times, and divisions cost
   };
   struct BufferUnits {
     std::vector<Region> regions;  // by begin, disjoint
@@ -97,11 +106,12 @@ class UnitTable {
   /// Calls visit(Unit&, begin, end) for each unit's share of the view until it returns false.
   template <class Visit>
   void visit(BufferView view, Visit&& visit);
+  static const Place& find_place(Region& region, std::uint64_t begin);
   template <class Visit>
   static bool visit_region(Region& region, std::uint64_t begin, std::uint64_t end, Visit&& visit);
 
   [[nodiscard]] Conflict read_conflict(const Unit& unit, const VectorClock& clock) const;
-  [[nodiscard]] Origin origin_of(BufferView source);
+  void trace(BufferView source, Origin& copied);
   void release_reads(Unit& unit);
   void share_reads(Unit& unit, Epoch epoch);
 
