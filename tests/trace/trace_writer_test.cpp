@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <csignal>
 
 #include "prophet/error.hpp"
 #include "runtime/trace/load_trace.hpp"
@@ -80,6 +83,23 @@ TEST(TraceWriter, AnImpossibleTargetIsRefusedByName) {
   EXPECT_THAT(sentence_of([&] { write_trace(folder / "", trace); }), HasSubstr("is a directory"));
   EXPECT_THAT(sentence_of([&] { write_trace("/dev/full/t", trace); }),
               HasSubstr("/dev/full/t: cannot be created"));
+  EXPECT_EQ(folder.entries(), 0U);
+}
+
+TEST(TraceWriter, AFullDiskLeavesNothing) {
+  TemporaryFolder folder;
+  const auto trace = small_trace();
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+  const rlimit tiny{100, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &tiny), 0);
+  const auto ptrace_sentence = sentence_of([&] { write_trace(folder / "t", trace); });
+  const auto mrt1_sentence = sentence_of([&] { export_mrt1(trace, folder / "t.mrt.xz"); });
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  std::signal(SIGXFSZ, handler);
+  EXPECT_THAT(ptrace_sentence, HasSubstr("cannot be written: File too large"));
+  EXPECT_THAT(mrt1_sentence, HasSubstr("cannot be written: File too large"));
   EXPECT_EQ(folder.entries(), 0U);
 }
 
