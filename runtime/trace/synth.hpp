@@ -42,12 +42,12 @@ struct SynthOptions {
   std::uint32_t mean_sequence_tokens = 256;  ///< decoded tokens, 1 to max_sequence_tokens
   std::uint32_t max_sequence_tokens = 2048;  ///< 1 to 1,048,576
   std::uint32_t prefill_tokens = 0;          ///< prompt tokens of each sequence, 0 to 1,048,576
-  double zipf_exponent = 0.6;                ///< 0 (uniform) to 4
-  double persistence = 0.3;                  ///< 0 to 1
-  double coupling = 0.3;                     ///< 0 to 1
+  double zipf_exponent = 0.9;                ///< 0 (uniform) to 4
+  double persistence = 0.28;                 ///< 0 to 1
+  double coupling = 0.2;                     ///< 0 to 1
   double topic_fraction = 0.25;              ///< share of a layer's experts that a topic holds, 0 to 1
   double topic_strength = 0.3;               ///< 0 (no topics) to 1
-  double topic_drift = 0.01;                 ///< per token and topic expert, 0 to 1
+  double topic_drift = 0.005;                ///< per token and topic expert, 0 to 1
   bool weights = false;  ///< router weights: softmax of top_k falling standard-exponential draws
   std::uint64_t seed = 1;
 };

@@ -45,7 +45,7 @@ TEST(NumpyImport, EveryIntegerDtypeGivesTheSameIds) {
 
 TEST(NumpyImport, EveryHeaderVersionIsRead) {
   const std::string dictionary = "{\"shape\": (1, 1, 2), 'descr':'|u1','fortran_order':False}\n";
-  for (const char major : {1, 2, 3}) {
+  for (const char major : {'\1', '\2', '\3'}) {
     const auto trace = parse_npy(bytes_of(npy_with_header(dictionary, "\x02\x01", major)), "x.npy");
     EXPECT_THAT(all_ids(trace), ElementsAre(2, 1)) << int{major};
   }

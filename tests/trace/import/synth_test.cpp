@@ -108,6 +108,7 @@ TEST_F(Synth, ZipfExponentIsThePopularityOfTopOneRouting) {
   for (const double exponent : {0.0, 0.5, 1.0, 2.0}) {
     SynthOptions options = plain_options(seed_);
     options.top_k = 1;
+    options.sequences = 80;  // sorting observed counts overstates the hottest ones while they are few
     options.zipf_exponent = exponent;
     double hottest_half = 0;
     double all = 0;
