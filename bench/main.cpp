@@ -19,6 +19,7 @@ int run(int argc, char** argv) {
                                         (version.git_dirty ? ", modified)" : ")"));
   prophet::add_replay_command(app);
   prophet::add_sweep_command(app);
+  prophet::add_curve_command(app);
   prophet::add_trace_command(app);
   prophet::add_models_command(app);
   prophet::add_profiles_command(app);

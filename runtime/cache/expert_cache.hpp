@@ -38,6 +38,7 @@ struct Acquired {
   SlabTicket ticket;
   Outcome outcome = Outcome::miss;
   bool first_use_of_prefetch = false;  ///< this lease makes a prefetch useful
+  friend bool operator==(const Acquired&, const Acquired&) = default;
 };
 
 /// An expert that left the cache.
@@ -45,6 +46,7 @@ struct Evicted {
   SlabTicket ticket;
   bool was_loading = false;      ///< its copy is unfinished: cancel what is not yet submitted
   bool unused_prefetch = false;  ///< prefetched and never leased: wasted
+  friend bool operator==(const Evicted&, const Evicted&) = default;
 };
 
 class ExpertCache;

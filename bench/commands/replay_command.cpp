@@ -1,0 +1,165 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "bench/commands/commands.hpp"
+#include "bench/commands/replay_setup.hpp"
+#include "bench/report/provenance.hpp"
+#include "bench/report/replay_rows.hpp"
+#include "predictor/make_predictor.hpp"
+#include "prophet/error.hpp"
+
+namespace prophet {
+namespace {
+
+struct ReplayArguments {
+  ReplaySetup setup;
+  ReplayCase what;
+  std::optional<double> slab_fraction;
+  std::string timeline_path;
+};
+
+/// Slabs and staging slabs, once the model is known.
+void settle_slabs(ReplayArguments& arguments, const Workload& workload) {
+  if (arguments.slab_fraction)
+    arguments.what.slabs = slabs_of_fraction(*arguments.slab_fraction, workload.grid);
+  arguments.what.staging_slabs = arguments.setup.staging_slabs.value_or(workload.top_k);
+  arguments.what.lookahead_layers = arguments.setup.lookahead_layers;
+  arguments.what.prefetch_width = arguments.setup.prefetch_width;
+}
+
+bool is_plain_lru(const ReplayCase& what) {
+  return what.policy == "lru" && what.predictor == "none";
+}
+
+std::vector<ReportedRow> run_rows(ReplaySession& session, const ReplayCase& what,
+                                  const std::string& timeline_path) {
+  const bool simulated = session.device_info().simulated;
+  std::vector<ReportedRow> rows;
+  ReplayRow asked = session.run(what);
+  if (!timeline_path.empty()) session.write_timeline(timeline_path);
+  const ClairvoyantBound bound = session.bound(what);
+  rows.push_back({std::move(asked), bound, false, simulated});
+  if (!is_plain_lru(what)) rows.push_back({session.on_demand_lru(what), bound, true, simulated});
+  rows.push_back({session.all_resident(what.batch), bound, true, simulated});
+  return rows;
+}
+
+std::string bound_text(const ReportedRow& asked) {
+  const ClairvoyantBound& bound = asked.bound;
+  const auto steps = static_cast<double>(std::max<std::uint64_t>(1, asked.row.metrics.steps));
+  return fmt::format(
+      "bound   {:.3f} ms/step: compute {:.3f}, copies {:.3f} ({:.2f} MB/step, hit rate {:.2f} %)\n",
+      static_cast<double>(bound.total_ns()) / steps / 1e6,
+      static_cast<double>(bound.compute_ns) / steps / 1e6, static_cast<double>(bound.copy_ns) / steps / 1e6,
+      static_cast<double>(bound.bytes) / steps / 1e6,
+      100.0 * (1.0 - static_cast<double>(bound.misses) /
+                         static_cast<double>(std::max<std::uint64_t>(1, asked.row.metrics.total.requests))));
+}
+
+std::string forecast_text(const ReplayMetrics& m) {
+  if (m.forecast.wanted == 0) return "";
+  const auto percent = [](std::uint64_t part, std::uint64_t whole) {
+    return whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+  };
+  return fmt::format(
+      "forecast one layer ahead: recall@k {:.2f} %, recall@2k {:.2f} %, precision on experts not resident "
+      "{:.2f} %; {} prefetches issued, {} failed; prefetch rested in {} layers\n",
+      percent(m.forecast.recalled_at_k, m.forecast.wanted),
+      percent(m.forecast.recalled_at_2k, m.forecast.wanted),
+      percent(m.forecast.absent_named_wanted, m.forecast.absent_named), m.prefetches_issued,
+      m.prefetches_failed, m.prefetch_paused_layers);
+}
+
+std::string remarks(const std::vector<ReportedRow>& rows, const ReplaySession& session) {
+  const ReplayMetrics& m = rows.front().row.metrics;
+  std::string text = forecast_text(m);
+  if (m.slabs_verified > 0) text += fmt::format("contents of {} leased slabs verified\n", m.slabs_verified);
+  if (session.device_info().has_bytes) {
+    const bool same = m.outputs_digest == rows.back().row.metrics.outputs_digest;
+    text += fmt::format("outputs identical to all-resident: {}\n", same ? "yes" : "NO");
+  }
+  if (!rows.back().row.fits) {
+    text += fmt::format(
+        "all-resident does not fit this device ({:.2f} GB of {:.2f} GB); its row shows what it would take\n",
+        static_cast<double>(rows.back().row.device_bytes) / 1e9,
+        static_cast<double>(session.device_info().memory_bytes) / 1e9);
+  }
+  if (m.rounds_extra > 0) {
+    text += fmt::format("{} layers wanted more experts than there are slabs and ran in further rounds\n",
+                        m.rounds_extra);
+  }
+  return text;
+}
+
+void check_outputs(const std::vector<ReportedRow>& rows, const ReplaySession& session) {
+  if (!session.device_info().has_bytes) return;
+  for (const ReportedRow& reported : rows) {
+    if (reported.row.metrics.outputs_digest == rows.back().row.metrics.outputs_digest) continue;
+    throw Error(ErrorCode::check_failed,
+                fmt::format("outputs of {} differ from all-resident: {:016x}, expected {:016x}",
+                            reported.row.what.policy, reported.row.metrics.outputs_digest,
+                            rows.back().row.metrics.outputs_digest));
+  }
+}
+
+void replay(ReplayArguments& arguments) {
+  const bool learns = arguments.what.policy == "static" || predictor_needs_training(arguments.what.predictor);
+  arguments.setup.record_timeline = !arguments.timeline_path.empty();
+  const auto loaded = load_replay(arguments.setup, learns);
+  ReplaySession& session = *loaded->session;
+  settle_slabs(arguments, session.workload());
+  warn_below_cycle(arguments.what, session.workload());
+  const std::vector<ReportedRow> rows = run_rows(session, arguments.what, arguments.timeline_path);
+  clear_progress(arguments.setup.quiet);
+
+  std::string text = replay_preamble(arguments.setup, *loaded, arguments.what) + "\n" + table_header();
+  for (const ReportedRow& reported : rows) text += table_line(reported);
+  text += bound_text(rows.front()) + remarks(rows, session) + "\n" + table_legend();
+  if (arguments.setup.json_path != "-" && arguments.setup.csv_path != "-") fmt::print("{}", text);
+
+  nlohmann::json document = {{"schema_version", report_schema_version},
+                             {"provenance", replay_provenance(arguments.setup, *loaded)},
+                             {"rows", nlohmann::json::array()}};
+  for (const ReportedRow& reported : rows) document["rows"].push_back(row_json(reported));
+  if (!arguments.setup.json_path.empty()) write_text_file(arguments.setup.json_path, document.dump(2) + "\n");
+  if (!arguments.setup.csv_path.empty()) write_text_file(arguments.setup.csv_path, rows_csv(rows));
+  check_outputs(rows, session);
+}
+
+}  // namespace
+
+void add_replay_command(CLI::App& app) {
+  CLI::App* command =
+      app.add_subcommand("replay", "Replay a routing trace through an expert cache, beside its baselines");
+  const auto arguments = std::make_shared<ReplayArguments>();
+  add_replay_options(*command, arguments->setup);
+  auto* slabs =
+      command->add_option("--slabs", arguments->what.slabs, "Cache slabs (experts kept on the device)");
+  auto* fraction =
+      command->add_option("--slab-fraction", arguments->slab_fraction, "The same as a share of all experts");
+  slabs->excludes(fraction);
+  command->add_option("--batch", arguments->what.batch, "Lanes decoded in lock-step")->capture_default_str();
+  command
+      ->add_option("--policy", arguments->what.policy,
+                   "lru, lfu, slru, arc, least-stale, static, belady (bound)")
+      ->capture_default_str();
+  command
+      ->add_option("--predictor", arguments->what.predictor,
+                   "none, static, previous-token, transition, history, oracle (bound)")
+      ->capture_default_str();
+  command->add_option("--timeline", arguments->timeline_path,
+                      "Write a Chrome/Perfetto trace of the asked row");
+  command->callback([arguments, slabs] {
+    if (slabs->empty() && !arguments->slab_fraction) {
+      throw Error(ErrorCode::usage,
+                  "replay: neither --slabs nor --slab-fraction is given: expected one of them");
+    }
+    replay(*arguments);
+  });
+}
+
+}  // namespace prophet

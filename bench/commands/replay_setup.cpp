@@ -1,0 +1,234 @@
+#include "bench/commands/replay_setup.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "bench/report/provenance.hpp"
+#include "prophet/error.hpp"
+#include "runtime/base/checked.hpp"
+#include "runtime/base/log.hpp"
+#include "runtime/base/version.hpp"
+#include "runtime/memory/arena.hpp"
+#include "runtime/model/load_model.hpp"
+#include "runtime/trace/load_trace.hpp"
+
+namespace prophet {
+namespace {
+
+/// The cpu device runs in real time; without --steps it stops here, and the report says so.
+constexpr std::uint64_t cpu_default_steps = 200;
+constexpr std::uint64_t gpu_chunk_bytes = 2ULL << 20;
+constexpr std::uint64_t cpu_chunks_per_expert = 8;
+
+bool is_cpu(const ReplaySetup& setup) {
+  return setup.device == "cpu";
+}
+
+void check_fit(const ReplaySetup& setup, const RoutingTrace& trace, const ModelShape& model) {
+  const auto refuse = [&](const char* what, std::uint32_t traced, std::uint32_t expected) {
+    throw Error(ErrorCode::bad_input,
+                fmt::format("{}: the trace has {} {}, but {} has {}: expected a trace of that "
+                            "model",
+                            setup.trace, traced, what, model.name, expected));
+  };
+  const TraceShape& shape = trace.shape();
+  if (shape.grid.layers != model.grid.layers) refuse("MoE layers", shape.grid.layers, model.grid.layers);
+  if (shape.grid.experts != model.grid.experts)
+    refuse("experts a layer", shape.grid.experts, model.grid.experts);
+  if (shape.top_k != model.top_k) refuse("experts a token (top-k)", shape.top_k, model.top_k);
+}
+
+Workload choose_workload(const ReplaySetup& setup, const ModelShape& model) {
+  const Dtype dtype = setup.expert_dtype.empty() ? model.expert_dtype : parse_dtype(setup.expert_dtype);
+  const Workload real = real_workload(model, dtype);
+  if (!is_cpu(setup)) return real;
+  // Half of the memory holds the host store, half the all-resident baseline's slabs.
+  const std::uint64_t store_bytes = checked_mul(setup.host_memory_mib, 1ULL << 20, "--host-memory") / 2;
+  return scaled_workload(real, store_bytes / model.grid.size());
+}
+
+SessionOptions session_options(const ReplaySetup& setup, const Workload& workload) {
+  SessionOptions options;
+  options.device = setup.device;
+  options.device_options.link_bytes_per_s = setup.link_gb_per_s * 1e9;
+  options.steps = setup.steps;
+  options.seed = setup.seed;
+  options.verify = setup.verify;
+  options.record_timeline = setup.record_timeline;
+  options.chunk_bytes = setup.chunk_kib * 1024;
+  if (setup.chunk_kib == 0) {
+    options.chunk_bytes =
+        is_cpu(setup) ? ceil_div(workload.expert_bytes, cpu_chunks_per_expert) : gpu_chunk_bytes;
+  }
+  return options;
+}
+
+std::string gigabytes(std::uint64_t bytes) {
+  return fmt::format("{:.2f} GB", static_cast<double>(bytes) / 1e9);
+}
+
+}  // namespace
+
+void add_replay_options(CLI::App& command, ReplaySetup& setup) {
+  command
+      .add_option("--trace", setup.trace, "Routing trace: .ptrace, .mrt, .mrt.xz, .npy, .npz, .csv, .jsonl")
+      ->required();
+  command.add_option("--model", setup.model, "Model name (see prophet models) or a Hugging Face config.json")
+      ->required();
+  command.add_option("--device", setup.device, "cpu, sim:PROFILE (see prophet profiles), cuda[:N]")
+      ->capture_default_str();
+  command.add_option(
+      "--expert-dtype", setup.expert_dtype,
+      "bf16, fp16, fp8, int8, int4 or mxfp4: how slabs hold experts; default: as the model ships");
+  command.add_option(
+      "--staging-slabs", setup.staging_slabs,
+      "Slabs on top of the cache for experts that pass through and for prefetches; default: top-k");
+  command.add_option("--steps", setup.steps, "Decode steps at most; 0: the whole trace (cpu device: 200)");
+  command.add_option("--lookahead", setup.lookahead_layers, "Layers ahead that are forecast")
+      ->capture_default_str();
+  command.add_option("--prefetch-width", setup.prefetch_width,
+                     "Experts prefetched a layer at most; 0: top-k x batch");
+  command.add_option(
+      "--chunk-kib", setup.chunk_kib,
+      "A prefetch is copied in chunks of so many KiB; 0: 2048, or an eighth of an expert on the cpu device");
+  command
+      .add_option("--skip-flags", setup.skip_flags,
+                  "Leave out sequences with any of these flags: 1 finished, 2 repetitive, 4 batched step, 8 "
+                  "duplicate")
+      ->capture_default_str();
+  command.add_option(
+      "--train-fraction", setup.train_fraction,
+      "Share of the sequences that only calibrate; default: 0.5 when a policy or predictor learns, else 0");
+  command.add_option("--link-gbps", setup.link_gb_per_s,
+                     "cpu device: throttle the link to so many GB/s; 0: none");
+  command
+      .add_option("--host-memory", setup.host_memory_mib,
+                  "cpu device: MiB for the host store and the slabs; experts are scaled to fit")
+      ->capture_default_str();
+  command.add_option("--seed", setup.seed, "Of the split, the weights and every random choice")
+      ->capture_default_str();
+  command.add_flag("!--no-verify", setup.verify, "Do not check the contents of leased slabs");
+  command.add_option("--json", setup.json_path, "Write the result as JSON (- is stdout)");
+  command.add_option("--csv", setup.csv_path, "Write the rows as CSV (- is stdout)");
+  command.add_flag("--quiet", setup.quiet, "No progress and no remarks on stderr");
+}
+
+std::unique_ptr<LoadedReplay> load_replay(const ReplaySetup& setup, bool learns) {
+  set_quiet(setup.quiet);
+  if (setup.link_gb_per_s < 0 || !std::isfinite(setup.link_gb_per_s)) {
+    throw Error(ErrorCode::usage,
+                fmt::format("--link-gbps {}: expected 0 or more GB/s", setup.link_gb_per_s));
+  }
+  auto loaded = std::make_unique<LoadedReplay>();
+  loaded->model = load_model(setup.model);
+  loaded->trace = load_trace(setup.trace);
+  check_fit(setup, loaded->trace, loaded->model);
+  const double fraction = setup.train_fraction >= 0 ? setup.train_fraction : (learns ? 0.5 : 0.0);
+  loaded->split = split_sequences(loaded->trace, setup.skip_flags, fraction, setup.seed);
+  const Workload workload = choose_workload(setup, loaded->model);
+  SessionOptions options = session_options(setup, workload);
+  if (options.steps == 0 && is_cpu(setup)) options.steps = loaded->default_steps_applied = cpu_default_steps;
+  loaded->session = std::make_unique<ReplaySession>(loaded->trace, loaded->split, workload,
+                                                    std::move(options), terminal_progress(setup.quiet));
+  return loaded;
+}
+
+std::uint32_t slabs_of_fraction(double fraction, const ExpertGrid& grid) {
+  if (!(fraction > 0.0 && fraction <= 1.0)) {
+    throw Error(ErrorCode::usage, fmt::format("--slab-fraction {}: expected a number in (0, 1]", fraction));
+  }
+  return std::max(1U, static_cast<std::uint32_t>(std::lround(fraction * grid.size())));
+}
+
+void warn_below_cycle(const ReplayCase& what, const Workload& workload) {
+  const std::uint64_t cycle = std::uint64_t{workload.grid.layers} * workload.top_k;
+  if (what.slabs >= cycle) return;
+  log_warning(fmt::format(
+      "{} cache slabs are fewer than the {} experts ({} layers x top-{}) that one token passes: least "
+      "recently used experts are then thrown out just before they are wanted again, and LRU's hit "
+      "rate falls off a cliff",
+      what.slabs, cycle, workload.grid.layers, workload.top_k));
+}
+
+std::string replay_preamble(const ReplaySetup& setup, LoadedReplay& loaded, const ReplayCase& what) {
+  const TraceProvenance& origin = loaded.trace.provenance();
+  const Workload& w = loaded.session->workload();
+  const DeviceInfo& device = loaded.session->device_info();
+  const std::uint64_t slab_bytes = Arena::plan(w.expert_bytes, what.slabs + what.staging_slabs).total_bytes();
+  const std::uint64_t dense_bytes = w.dense_bytes_per_layer * w.grid.layers;
+  std::string text;
+  text +=
+      fmt::format("trace   {}: {}{}\n", setup.trace, origin.model.empty() ? "unknown model" : origin.model,
+                  origin.synthetic ? ", SYNTHETIC" : "");
+  if (!origin.source.empty()) text += fmt::format("        {} ({})\n", origin.source, origin.licence);
+  text += fmt::format("        {} sequences: {} replayed, {} for calibration, {} skipped by flags {}\n",
+                      loaded.trace.sequences().size(), loaded.split.test.size(), loaded.split.train.size(),
+                      loaded.split.skipped, setup.skip_flags);
+  text += fmt::format("model   {}: {} MoE layers x {} experts, top-{}; an expert is {:.3f} MB{}\n",
+                      loaded.model.name, w.grid.layers, w.grid.experts, w.top_k,
+                      static_cast<double>(w.expert_bytes) / 1e6,
+                      w.scale > 1.0 ? fmt::format(", the real size divided by {:.1f}", w.scale) : "");
+  text += fmt::format("device  {}{}; link {:.2f} GB/s as measured on it\n", device.name,
+                      device.simulated ? ": all times are SIMULATED" : ": wall clock",
+                      loaded.session->link_bytes_per_s() / 1e9);
+  text += fmt::format(
+      "memory  {} cache + {} staging slabs = {}, always-resident weights {}; all experts would be {}\n",
+      what.slabs, what.staging_slabs, gigabytes(slab_bytes), gigabytes(dense_bytes),
+      gigabytes(w.expert_bytes * w.grid.size()));
+  const Version version = program_version();
+  text += fmt::format(
+      "run     seed {}, prophet {} ({}{}){}\n", setup.seed, version.version, version.git_commit,
+      version.git_dirty ? ", modified" : "",
+      loaded.default_steps_applied != 0
+          ? fmt::format("; the first {} decode steps, --steps asks for more", loaded.default_steps_applied)
+          : "");
+  return text;
+}
+
+nlohmann::json replay_provenance(const ReplaySetup& setup, LoadedReplay& loaded) {
+  nlohmann::json provenance = provenance_json();
+  add_trace_provenance(provenance, setup.trace, loaded.trace);
+  const Workload& w = loaded.session->workload();
+  const DeviceInfo& device = loaded.session->device_info();
+  provenance["sequences_replayed"] = loaded.split.test.size();
+  provenance["sequences_training"] = loaded.split.train.size();
+  provenance["sequences_skipped"] = loaded.split.skipped;
+  provenance["model"] = loaded.model.name;
+  provenance["model_source"] = loaded.model.source;
+  provenance["layers"] = w.grid.layers;
+  provenance["experts"] = w.grid.experts;
+  provenance["top_k"] = w.top_k;
+  provenance["expert_bytes"] = w.expert_bytes;
+  provenance["expert_scale"] = w.scale;
+  provenance["dense_bytes_per_layer"] = w.dense_bytes_per_layer;
+  provenance["device"] = device.name;
+  provenance["device_memory_bytes"] = device.memory_bytes;
+  provenance["simulated"] = device.simulated;
+  provenance["link_bytes_per_s"] = loaded.session->link_bytes_per_s();
+  provenance["seed"] = setup.seed;
+  return provenance;
+}
+
+ReplaySession::Progress terminal_progress(bool quiet) {
+  if (quiet || isatty(STDERR_FILENO) == 0) return nullptr;
+  return [](const ReplayCase& what, std::uint64_t done, std::uint64_t in_all) {
+    constexpr std::uint64_t width = 30;
+    const auto filled =
+        static_cast<std::size_t>(in_all == 0 ? width : width * std::min(done, in_all) / in_all);
+    fmt::print(stderr, "\r[{:<{}}] {:>9}/{} steps  {} + {}, batch {}, {} slabs\033[K",
+               std::string(filled, '#'), width, done, in_all, what.policy, what.predictor, what.batch,
+               what.slabs);
+    std::fflush(stderr);
+  };
+}
+
+void clear_progress(bool quiet) {
+  if (!quiet && isatty(STDERR_FILENO) != 0) fmt::print(stderr, "\r\033[K");
+}
+
+}  // namespace prophet

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <memory>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+
+#include "runtime/engine/replay_session.hpp"
+#include "runtime/model/model_shape.hpp"
+
+namespace prophet {
+
+/// The options that `replay` and `sweep` share.
+struct ReplaySetup {
+  std::string trace;
+  std::string model;
+  std::string device = "cpu";
+  std::string expert_dtype;  ///< empty: as the model ships
+  std::uint32_t skip_flags = sequence_flags::repetitive;
+  double train_fraction = -1;  ///< negative: 0.5 when something must learn, else 0
+  std::uint64_t steps = 0;
+  std::optional<std::uint32_t> staging_slabs;  ///< absent: top-k of the model
+  std::uint32_t lookahead_layers = 1;
+  std::uint32_t prefetch_width = 0;
+  std::uint64_t chunk_kib = 0;  ///< 0: 2048 on a GPU, an eighth of an expert on the cpu device
+  double link_gb_per_s = 0;
+  std::uint64_t host_memory_mib = 512;
+  std::uint64_t seed = 1;
+  bool verify = true;
+  bool record_timeline = false;
+  std::string json_path;
+  std::string csv_path;
+  bool quiet = false;
+};
+
+/// Adds them to a subcommand.
+void add_replay_options(CLI::App& command, ReplaySetup& setup);
+
+/// Everything loaded, checked against each other and ready to run.
+struct LoadedReplay {
+  RoutingTrace trace;
+  ModelShape model;
+  SequenceSplit split;
+  std::uint64_t default_steps_applied = 0;  ///< of the cpu device, when --steps was not given
+  std::unique_ptr<ReplaySession> session;
+};
+
+/// `learns`: a policy or predictor of the run needs training sequences. Throws Error as DESIGN says: trace
+/// and model that do not fit each other are bad input.
+[[nodiscard]] std::unique_ptr<LoadedReplay> load_replay(const ReplaySetup& setup, bool learns);
+
+/// Cache slabs for a fraction of all experts. Throws Error{usage} outside (0, 1].
+[[nodiscard]] std::uint32_t slabs_of_fraction(double fraction, const ExpertGrid& grid);
+
+/// Warns when a step's cycle is longer than the cache: global LRU falls off a cliff there.
+void warn_below_cycle(const ReplayCase& what, const Workload& workload);
+
+/// The head of the human report: what was replayed, where, and every term of the memory.
+[[nodiscard]] std::string replay_preamble(const ReplaySetup& setup, LoadedReplay& loaded,
+                                          const ReplayCase& what);
+/// The same as JSON.
+[[nodiscard]] nlohmann::json replay_provenance(const ReplaySetup& setup, LoadedReplay& loaded);
+
+/// A progress line on stderr when that is a terminal and `quiet` is false; otherwise nothing.
+[[nodiscard]] ReplaySession::Progress terminal_progress(bool quiet);
+void clear_progress(bool quiet);
+
+}  // namespace prophet

@@ -1,0 +1,149 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+#include "bench/commands/commands.hpp"
+#include "bench/commands/replay_setup.hpp"
+#include "bench/report/provenance.hpp"
+#include "bench/report/replay_rows.hpp"
+#include "predictor/make_predictor.hpp"
+#include "prophet/error.hpp"
+
+namespace prophet {
+namespace {
+
+struct SweepArguments {
+  ReplaySetup setup;
+  std::vector<double> fractions;
+  std::vector<std::uint32_t> batches{1};
+  std::vector<std::string> policies{"lru"};
+  std::vector<std::string> predictors{"none"};
+};
+
+bool learns(const SweepArguments& arguments) {
+  const auto has_static = std::find(arguments.policies.begin(), arguments.policies.end(), "static");
+  return has_static != arguments.policies.end() ||
+         std::any_of(arguments.predictors.begin(), arguments.predictors.end(), predictor_needs_training);
+}
+
+std::vector<ReplayCase> cases(const SweepArguments& arguments, const Workload& workload) {
+  std::vector<ReplayCase> all;
+  ReplayCase what;
+  what.staging_slabs = arguments.setup.staging_slabs.value_or(workload.top_k);
+  what.lookahead_layers = arguments.setup.lookahead_layers;
+  what.prefetch_width = arguments.setup.prefetch_width;
+  for (const std::uint32_t batch : arguments.batches) {
+    for (const double fraction : arguments.fractions) {
+      for (const std::string& policy : arguments.policies) {
+        for (const std::string& predictor : arguments.predictors) {
+          what.batch = batch;
+          what.slabs = slabs_of_fraction(fraction, workload.grid);
+          what.policy = policy;
+          what.predictor = predictor;
+          all.push_back(what);
+        }
+      }
+    }
+  }
+  return all;
+}
+
+/// Prints rows as they finish and keeps them; baselines come once per batch and slab count, after the rows
+/// that they stand beside.
+class Table {
+ public:
+  Table(ReplaySession& session, bool print, bool quiet) : session_(session), print_(print), quiet_(quiet) {
+    if (print_) fmt::print("{}", table_header());
+  }
+
+  void run(const ReplayCase& what) {
+    add(session_.run(what), what, false);
+    plain_lru_done_ |= what.policy == "lru" && what.predictor == "none";
+  }
+
+  void finish_cell(const ReplayCase& like) {
+    if (!plain_lru_done_) add(session_.on_demand_lru(like), like, true);
+    plain_lru_done_ = false;
+  }
+
+  void finish_batch(const ReplayCase& like) { add(session_.all_resident(like.batch), like, true); }
+
+  [[nodiscard]] const std::vector<ReportedRow>& rows() const noexcept { return rows_; }
+
+ private:
+  void add(ReplayRow row, const ReplayCase& like, bool is_baseline) {
+    rows_.push_back({std::move(row), session_.bound(like), is_baseline, session_.device_info().simulated});
+    clear_progress(quiet_);
+    if (!print_) return;
+    fmt::print("{}", table_line(rows_.back()));
+    std::fflush(stdout);
+  }
+
+  ReplaySession& session_;
+  bool print_;
+  bool quiet_;
+  bool plain_lru_done_ = false;
+  std::vector<ReportedRow> rows_;
+};
+
+void run_all(Table& table, const std::vector<ReplayCase>& all) {
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    table.run(all[i]);
+    const bool last = i + 1 == all.size();
+    if (last || all[i + 1].slabs != all[i].slabs || all[i + 1].batch != all[i].batch)
+      table.finish_cell(all[i]);
+    if (last || all[i + 1].batch != all[i].batch) table.finish_batch(all[i]);
+  }
+}
+
+void sweep(const SweepArguments& arguments) {
+  for (const double fraction : arguments.fractions) (void)slabs_of_fraction(fraction, ExpertGrid{1, 1});
+  const auto loaded = load_replay(arguments.setup, learns(arguments));
+  const std::vector<ReplayCase> all = cases(arguments, loaded->session->workload());
+  const bool print = arguments.setup.json_path != "-" && arguments.setup.csv_path != "-";
+  const auto smallest = std::min_element(all.begin(), all.end(),
+                                         [](const auto& a, const auto& b) { return a.slabs < b.slabs; });
+  warn_below_cycle(*smallest, loaded->session->workload());
+  if (print) fmt::print("{}\n", replay_preamble(arguments.setup, *loaded, all.back()));
+  Table table(*loaded->session, print, arguments.setup.quiet);
+  run_all(table, all);
+  if (print) fmt::print("\n{}", table_legend());
+
+  nlohmann::json document = {{"schema_version", report_schema_version},
+                             {"provenance", replay_provenance(arguments.setup, *loaded)},
+                             {"rows", nlohmann::json::array()}};
+  for (const ReportedRow& reported : table.rows()) document["rows"].push_back(row_json(reported));
+  if (!arguments.setup.json_path.empty()) write_text_file(arguments.setup.json_path, document.dump(2) + "\n");
+  if (!arguments.setup.csv_path.empty()) write_text_file(arguments.setup.csv_path, rows_csv(table.rows()));
+}
+
+}  // namespace
+
+void add_sweep_command(CLI::App& app) {
+  CLI::App* command =
+      app.add_subcommand("sweep", "Replay over lists of slab fractions, batches, policies and predictors");
+  const auto arguments = std::make_shared<SweepArguments>();
+  add_replay_options(*command, arguments->setup);
+  command
+      ->add_option("--slab-fraction", arguments->fractions,
+                   "Comma-separated shares of all experts, each in (0, 1]")
+      ->delimiter(',')
+      ->required();
+  command->add_option("--batch", arguments->batches, "Comma-separated lane counts")
+      ->delimiter(',')
+      ->capture_default_str();
+  command->add_option("--policy", arguments->policies, "Comma-separated policies")
+      ->delimiter(',')
+      ->capture_default_str();
+  command->add_option("--predictor", arguments->predictors, "Comma-separated predictors")
+      ->delimiter(',')
+      ->capture_default_str();
+  command->callback([arguments] { sweep(*arguments); });
+}
+
+}  // namespace prophet

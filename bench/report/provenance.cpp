@@ -1,0 +1,67 @@
+#include "bench/report/provenance.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "prophet/error.hpp"
+#include "runtime/base/version.hpp"
+
+namespace prophet {
+namespace {
+
+std::vector<std::string>& command_line() {
+  static std::vector<std::string> words;
+  return words;
+}
+
+}  // namespace
+
+void remember_command_line(int argc, char** argv) {
+  command_line().assign(argv, argv + argc);
+}
+
+nlohmann::json provenance_json() {
+  const Version version = program_version();
+  return {{"argv", command_line()},
+          {"version", version.version},
+          {"git_commit", version.git_commit},
+          {"git_dirty", version.git_dirty}};
+}
+
+void add_trace_provenance(nlohmann::json& provenance, const std::string& path, const RoutingTrace& trace) {
+  provenance["trace"] = path;
+  provenance["trace_model"] = trace.provenance().model;
+  provenance["trace_source"] = trace.provenance().source;
+  provenance["trace_licence"] = trace.provenance().licence;
+  provenance["trace_synthetic"] = trace.provenance().synthetic;
+  provenance["trace_tokens"] = trace.tokens();
+  provenance["trace_sequences"] = trace.sequences().size();
+}
+
+void write_text_file(const std::string& path, const std::string& text) {
+  if (path == "-") {
+    std::fwrite(text.data(), 1, text.size(), stdout);
+    return;
+  }
+  const std::string partial = path + ".partial";
+  std::ofstream file(partial, std::ios::binary | std::ios::trunc);
+  file.write(text.data(), static_cast<std::streamsize>(text.size()));
+  file.close();
+  std::error_code failure;
+  if (file) std::filesystem::rename(partial, path, failure);
+  if (!file || failure) {
+    std::error_code ignored;
+    std::filesystem::remove(partial, ignored);
+    throw Error(ErrorCode::usage,
+                fmt::format("{}: cannot be written: expected a path in a folder that exists and may "
+                            "be written to",
+                            path));
+  }
+}
+
+}  // namespace prophet

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <span>
+#include <string>
+
+#include "runtime/device/device.hpp"
+#include "runtime/trace/routing_trace.hpp"
+
+namespace prophet {
+
+/// The version of every JSON document that Prophet writes; it grows when a key changes its meaning.
+inline constexpr int report_schema_version = 1;
+
+/// Remembers the command line for the results of this process. Call it once, first thing in main.
+void remember_command_line(int argc, char** argv);
+
+/// What every result says about where it comes from: argv, version, git_commit, git_dirty.
+[[nodiscard]] nlohmann::json provenance_json();
+/// Adds trace, trace_model, trace_source, trace_licence, trace_synthetic, trace_tokens, trace_sequences.
+void add_trace_provenance(nlohmann::json& provenance, const std::string& path, const RoutingTrace& trace);
+
+/// Writes `text` to `path` as a whole or not at all; "-" is stdout. Throws Error{usage} when it cannot.
+void write_text_file(const std::string& path, const std::string& text);
+
+}  // namespace prophet

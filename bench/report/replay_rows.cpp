@@ -1,0 +1,143 @@
+#include "bench/report/replay_rows.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+
+namespace prophet {
+namespace {
+
+double share(std::uint64_t part, std::uint64_t whole) {
+  return whole == 0 ? 0.0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+double per_step(std::uint64_t total, const ReplayMetrics& metrics) {
+  return share(total, metrics.steps);
+}
+
+std::uint64_t mean_step_ns(const ReplayMetrics& metrics) {
+  const std::uint64_t sum = std::accumulate(metrics.step_ns.begin(), metrics.step_ns.end(), std::uint64_t{0});
+  return metrics.steps == 0 ? 0 : sum / metrics.steps;
+}
+
+std::string milliseconds(double ns) {
+  return fmt::format("{:.3f}", ns / 1e6);
+}
+
+std::string megabytes_per_step(std::uint64_t bytes, const ReplayMetrics& metrics) {
+  return fmt::format("{:.2f}", per_step(bytes, metrics) / 1e6);
+}
+
+std::string describe(const ReplayCase& what) {
+  return what.predictor == "none" ? what.policy : what.policy + " + " + what.predictor;
+}
+
+}  // namespace
+
+nlohmann::json row_json(const ReportedRow& reported) {
+  const ReplayRow& row = reported.row;
+  const ReplayMetrics& m = row.metrics;
+  return {{"policy", row.what.policy},
+          {"predictor", row.what.predictor},
+          {"is_baseline", reported.is_baseline},
+          {"is_bound", row.what.policy == "belady" || row.what.predictor == "oracle"},
+          {"simulated", reported.simulated},
+          {"batch", row.what.batch},
+          {"slabs", row.what.slabs},
+          {"staging_slabs", row.what.staging_slabs},
+          {"lookahead_layers", row.what.lookahead_layers},
+          {"device_bytes", row.device_bytes},
+          {"slab_bytes", row.slab_bytes},
+          {"fits", row.fits},
+          {"steps", m.steps},
+          {"prefill_passes", m.prefill_passes},
+          {"tokens", m.tokens},
+          {"requests", m.total.requests},
+          {"hit_on_time", m.total.hit_on_time},
+          {"hit_late", m.total.hit_late},
+          {"miss", m.total.miss},
+          {"bytes_copied", m.bytes.copied},
+          {"bytes_demand", m.bytes.demand},
+          {"bytes_prefetch_useful", m.bytes.prefetch_useful},
+          {"bytes_prefetch_late", m.bytes.prefetch_late},
+          {"bytes_prefetch_wasted", m.bytes.prefetch_wasted},
+          {"bytes_prefetch_cancelled", m.bytes.prefetch_cancelled},
+          {"prefetches_issued", m.prefetches_issued},
+          {"prefetches_failed", m.prefetches_failed},
+          {"prefetch_paused_layers", m.prefetch_paused_layers},
+          {"forecast_wanted", m.forecast.wanted},
+          {"forecast_recall_at_k", share(m.forecast.recalled_at_k, m.forecast.wanted)},
+          {"forecast_recall_at_2k", share(m.forecast.recalled_at_2k, m.forecast.wanted)},
+          {"forecast_precision_not_resident", share(m.forecast.absent_named_wanted, m.forecast.absent_named)},
+          {"rounds_extra", m.rounds_extra},
+          {"slabs_verified", m.slabs_verified},
+          {"outputs_digest", fmt::format("{:016x}", m.outputs_digest)},
+          {"total_ns", m.total_ns},
+          {"compute_ns", m.compute_ns},
+          {"stall_ns", m.stall_ns},
+          {"step_ns_mean", mean_step_ns(m)},
+          {"step_ns_p50", quantile_ns(m.step_ns, 0.50)},
+          {"step_ns_p99", quantile_ns(m.step_ns, 0.99)},
+          {"bound_misses", reported.bound.misses},
+          {"bound_bytes", reported.bound.bytes},
+          {"bound_ns", m.steps == 0 ? 0 : reported.bound.total_ns() / m.steps}};
+}
+
+std::string rows_csv(const std::vector<ReportedRow>& rows) {
+  std::string text;
+  for (const ReportedRow& reported : rows) {
+    const nlohmann::json row = row_json(reported);
+    std::string keys;
+    std::string values;
+    for (const auto& [key, value] : row.items()) {
+      if (!keys.empty()) {
+        keys += ',';
+        values += ',';
+      }
+      keys += key;
+      values += value.is_string() ? value.get<std::string>() : value.dump();
+    }
+    if (text.empty()) text = keys + "\n";
+    text += values + "\n";
+  }
+  return text;
+}
+
+std::string table_header() {
+  return fmt::format("{:<28} {:>5} {:>6} {:>7} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}\n",
+                     "policy + predictor", "batch", "slabs", "hit", "late", "miss", "demand", "useful",
+                     "wasted", "stall", "step p50", "step p99", "step mean", "x bound") +
+         fmt::format("{:<28} {:>5} {:>6} {:>7} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}\n",
+                     "", "", "", "%", "%", "%", "MB/step", "MB/step", "MB/step", "ms/step", "ms", "ms", "ms",
+                     "");
+}
+
+std::string table_line(const ReportedRow& reported) {
+  const ReplayMetrics& m = reported.row.metrics;
+  const double mean_ns = static_cast<double>(mean_step_ns(m));
+  const double bound_ns = per_step(reported.bound.total_ns(), m);
+  return fmt::format(
+      "{:<28} {:>5} {:>6} {:>7.2f} {:>6.2f} {:>6.2f} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8.2f}\n",
+      describe(reported.row.what) + (reported.is_baseline ? " *" : ""), reported.row.what.batch,
+      reported.row.what.slabs, 100 * share(m.total.hit_on_time, m.total.requests),
+      100 * share(m.total.hit_late, m.total.requests), 100 * share(m.total.miss, m.total.requests),
+      megabytes_per_step(m.bytes.demand, m), megabytes_per_step(m.bytes.prefetch_useful, m),
+      megabytes_per_step(m.bytes.prefetch_wasted + m.bytes.prefetch_cancelled, m),
+      milliseconds(per_step(m.stall_ns, m)), milliseconds(static_cast<double>(quantile_ns(m.step_ns, 0.5))),
+      milliseconds(static_cast<double>(quantile_ns(m.step_ns, 0.99))), milliseconds(mean_ns),
+      bound_ns == 0 ? 0.0 : mean_ns / bound_ns);
+}
+
+std::string table_legend() {
+  return "* baseline of the same run.  hit: resident when its layer wanted it; late: in flight; miss: not "
+         "started.\n"
+         "demand/useful/wasted: bytes copied for misses, for prefetches that were used, and for those that "
+         "were not\n"
+         "(cancelled ones included).  stall: the compute stream had nothing to run because an expert was not "
+         "there.\n"
+         "bound: the larger of all-resident compute time and a clairvoyant cache's bytes over the link.\n";
+}
+
+}  // namespace prophet

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "runtime/engine/replay_session.hpp"
+
+namespace prophet {
+
+/// One row of a result with the bound of its slabs and batch.
+struct ReportedRow {
+  ReplayRow row;
+  ClairvoyantBound bound;
+  bool is_baseline = false;
+  bool simulated = false;
+};
+
+/// One flat object: snake_case keys, units last, plain numbers.
+[[nodiscard]] nlohmann::json row_json(const ReportedRow& reported);
+
+/// The same rows as CSV, keys as the header line.
+[[nodiscard]] std::string rows_csv(const std::vector<ReportedRow>& rows);
+
+/// The table a person reads: a header and one line a row.
+[[nodiscard]] std::string table_header();
+[[nodiscard]] std::string table_line(const ReportedRow& reported);
+/// What the columns mean.
+[[nodiscard]] std::string table_legend();
+
+}  // namespace prophet

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "predictor/predictor.hpp"
+#include "runtime/trace/routing_trace.hpp"
+
+namespace prophet {
+
+/// What a replay will want, for the oracle: for each layer of each pass, in execution order, the distinct
+/// experts. Views; must outlive the predictor.
+struct FutureRequests {
+  std::span<const std::uint64_t> offsets;  ///< [groups + 1]
+  std::span<const ExpertIndex> experts;    ///< concatenated groups
+};
+
+struct PredictorOptions {
+  ExpertGrid grid;
+  std::uint32_t top_k = 0;
+  std::uint32_t lanes = 1;
+  const RoutingTrace* trace = nullptr;   ///< where the training sequences are
+  std::span<const SequenceId> training;  ///< sequences to learn from; none of them is replayed
+  FutureRequests future;                 ///< for `oracle` only
+};
+
+[[nodiscard]] std::vector<std::string> predictor_names();
+
+/// Whether the predictor learns from training sequences before it runs.
+[[nodiscard]] bool predictor_needs_training(std::string_view name);
+
+/// Null for "none". Throws Error{usage} for an unknown name (listing the known ones), and when the predictor
+/// needs something that `options` lacks.
+[[nodiscard]] std::unique_ptr<Predictor> make_predictor(std::string_view name,
+                                                        const PredictorOptions& options);
+
+}  // namespace prophet

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "runtime/transfer/transfer_bytes.hpp"
+
+namespace prophet {
+
+/// Requests and what they met. One request is one distinct expert wanted by one layer of one step.
+struct LayerCounts {
+  std::uint64_t requests = 0;
+  std::uint64_t hit_on_time = 0;
+  std::uint64_t hit_late = 0;
+  std::uint64_t miss = 0;
+};
+
+/// How well forecasts made one layer ahead named what the next layer wanted (layers that had a forecast
+/// only).
+struct ForecastCounts {
+  std::uint64_t wanted = 0;          ///< experts wanted by forecast layers; k of a layer is how many it wants
+  std::uint64_t recalled_at_k = 0;   ///< of them, among the k most probable
+  std::uint64_t recalled_at_2k = 0;  ///< of them, among the 2k most probable
+  std::uint64_t absent_named =
+      0;  ///< experts not resident when the forecast was made, among the k most probable
+  std::uint64_t absent_named_wanted = 0;  ///< of them, wanted
+
+  ForecastCounts& operator+=(const ForecastCounts& more) noexcept;
+};
+
+/// What one replay measured. Times are the device's: virtual on the sim.
+struct ReplayMetrics {
+  std::uint64_t steps = 0;  ///< decode steps
+  std::uint64_t prefill_passes = 0;
+  std::uint64_t tokens = 0;
+  LayerCounts total;
+  std::vector<LayerCounts> layers;  ///< [layers]
+  TransferBytes bytes;
+  std::uint64_t prefetches_issued = 0;
+  std::uint64_t prefetches_failed = 0;
+  std::uint64_t prefetch_paused_layers = 0;  ///< layers in which the governor held prefetch back
+  ForecastCounts forecast;
+  std::vector<ForecastCounts> forecast_layers;  ///< [layers]
+  std::uint64_t rounds_extra =
+      0;  ///< rounds beyond the first, for layers that wanted more than there was room
+  std::uint64_t total_ns = 0;
+  std::uint64_t compute_ns = 0;        ///< the compute stream was running an operation
+  std::uint64_t stall_ns = 0;          ///< it had nothing to run because an expert was not there
+  std::vector<std::uint64_t> step_ns;  ///< [steps], decode steps only
+  std::uint64_t slabs_verified = 0;
+  std::uint64_t outputs_digest = 0;  ///< of the hidden states after every step; 0 without bytes
+};
+
+/// The q-quantile (0..1) by nearest rank; 0 when empty.
+[[nodiscard]] std::uint64_t quantile_ns(std::vector<std::uint64_t> values, double q);
+
+}  // namespace prophet

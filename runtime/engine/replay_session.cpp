@@ -1,0 +1,180 @@
+#include "runtime/engine/replay_session.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "predictor/make_predictor.hpp"
+#include "prophet/error.hpp"
+#include "prophet/limits.hpp"
+#include "runtime/cache/make_policy.hpp"
+#include "runtime/cache/miss_ratio_curve.hpp"
+#include "runtime/engine/measure_link.hpp"
+
+namespace prophet {
+namespace {
+
+constexpr std::uint64_t link_probe_bytes = 64ULL << 20;
+/// Of each stream: the first seconds of a replay, at a size that a viewer still opens.
+constexpr std::uint64_t timeline_spans_max = 1ULL << 17;
+/// Progress is reported this often: often enough for a bar, rarely enough to cost nothing.
+constexpr std::uint64_t progress_steps = 256;
+/// Weights so small that activations neither vanish nor blow up over many layers.
+constexpr float weight_scale = 0.08F;
+
+std::uint64_t decode_steps(BatchSchedule schedule) {
+  std::uint64_t steps = 0;
+  while (schedule.next()) steps += schedule.kind() == StepKind::decode ? 1U : 0U;
+  return steps;
+}
+
+}  // namespace
+
+ReplaySession::ReplaySession(const RoutingTrace& trace, const SequenceSplit& split, Workload workload,
+                             SessionOptions options, Progress progress)
+    : trace_(trace),
+      split_(split),
+      workload_(workload),
+      options_(std::move(options)),
+      progress_(std::move(progress)),
+      device_(make_device(options_.device, options_.device_options)),
+      popularity_(count_popularity(trace, split.train)) {
+  if (options_.record_timeline) {
+    auto recording =
+        std::make_unique<RecordingDevice>(std::move(device_), RecordingOptions{timeline_spans_max});
+    recording_ = recording.get();
+    device_ = std::move(recording);
+  }
+  store_ = std::make_unique<HostStore>(*device_, workload_.grid, workload_.expert_bytes,
+                                       random_weights(options_.seed, weight_scale));
+  link_bytes_per_s_ =
+      measure_link_bytes_per_s(*device_, std::min(link_probe_bytes, device_->info().memory_bytes / 4));
+}
+
+BatchSchedule ReplaySession::schedule(std::uint32_t batch) const {
+  return BatchSchedule(trace_, split_.test, {batch, options_.steps, options_.prefill_chunk_tokens});
+}
+
+const RequestGroups& ReplaySession::requests(std::uint32_t batch) {
+  const auto known = requests_.find(batch);
+  if (known != requests_.end()) return known->second;
+  return requests_.emplace(batch, collect_requests(trace_, schedule(batch))).first->second;
+}
+
+void ReplaySession::check(const ReplayCase& what) const {
+  if (what.slabs == 0 || what.slabs > workload_.grid.size()) {
+    throw Error(ErrorCode::usage,
+                fmt::format("--slabs {}: expected 1 to {}, the number of experts in all layers", what.slabs,
+                            workload_.grid.size()));
+  }
+  if (what.lookahead_layers > limits::lookahead_max || what.lookahead_layers >= workload_.grid.layers + 1) {
+    throw Error(ErrorCode::usage,
+                fmt::format("--lookahead {}: expected at most {} layers", what.lookahead_layers,
+                            std::min(limits::lookahead_max, workload_.grid.layers)));
+  }
+}
+
+std::unique_ptr<EvictionPolicy> ReplaySession::policy(const ReplayCase& what) {
+  PolicyOptions policy_options;
+  policy_options.grid = workload_.grid;
+  policy_options.cache_slabs = what.slabs;
+  if (!split_.train.empty()) policy_options.popularity = popularity_;
+  if (what.policy == "belady") policy_options.future = &requests(what.batch);
+  return make_policy(what.policy, policy_options);
+}
+
+std::unique_ptr<Predictor> ReplaySession::predictor(const ReplayCase& what) {
+  PredictorOptions predictor_options;
+  predictor_options.grid = workload_.grid;
+  predictor_options.top_k = workload_.top_k;
+  predictor_options.lanes = what.batch;
+  predictor_options.trace = &trace_;
+  predictor_options.training = split_.train;
+  if (what.predictor == "oracle") {
+    const RequestGroups& future = requests(what.batch);
+    predictor_options.future = {future.offsets, future.experts};
+  }
+  return make_predictor(what.predictor, predictor_options);
+}
+
+ReplayRow ReplaySession::run(const ReplayCase& what) {
+  check(what);
+  return run_on(*device_, *store_, what, false);
+}
+
+ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const ReplayCase& what,
+                                bool preload) {
+  BatchSchedule steps = schedule(what.batch);
+  const std::unique_ptr<Predictor> forecaster = predictor(what);
+  EngineOptions engine;
+  engine.cache = {what.slabs, what.staging_slabs};
+  engine.transfer.chunk_bytes = options_.chunk_bytes;
+  engine.transfer.chunks_in_flight = options_.chunks_in_flight;
+  engine.prefetch.lookahead_layers = what.lookahead_layers;
+  engine.prefetch.width = what.prefetch_width != 0 ? what.prefetch_width : workload_.top_k * what.batch;
+  engine.verify = options_.verify;
+  engine.seed = options_.seed;
+  StepLoop loop(device, store, trace_, workload_, engine, policy(what), forecaster.get(), steps.tokens_max());
+  const std::uint64_t steps_in_all = decode_steps(steps);
+  loop.expect_steps(steps_in_all);
+  if (preload) loop.preload();
+  for (std::uint64_t done = 0; steps.next(); ++done) {
+    loop.step(steps.kind(), steps.tokens());
+    if (progress_ && done % progress_steps == 0) progress_(what, done, steps_in_all);
+  }
+  ReplayRow row;
+  row.what = what;
+  row.metrics = loop.finish();
+  row.device_bytes = loop.buffers().device_bytes();
+  row.slab_bytes = loop.buffers().arena().total_bytes();
+  row.fits = row.device_bytes <= device_->info().memory_bytes;
+  return row;
+}
+
+void ReplaySession::write_timeline(const std::string& path) const {
+  recording_->write(path);
+}
+
+const ReplayRow& ReplaySession::on_demand_lru(const ReplayCase& like) {
+  const std::tuple key{like.batch, like.slabs, like.staging_slabs};
+  const auto known = lru_rows_.find(key);
+  if (known != lru_rows_.end()) return known->second;
+  ReplayCase what;
+  what.batch = like.batch;
+  what.slabs = like.slabs;
+  what.staging_slabs = like.staging_slabs;
+  return lru_rows_.emplace(key, run(what)).first->second;
+}
+
+const ReplayRow& ReplaySession::all_resident(std::uint32_t batch) {
+  const auto known = resident_rows_.find(batch);
+  if (known != resident_rows_.end()) return known->second;
+  ReplayCase what;
+  what.batch = batch;
+  what.slabs = workload_.grid.size();
+  DeviceOptions roomy = options_.device_options;
+  roomy.memory_bytes = 0;
+  roomy.ignore_capacity = true;
+  ReplayRow row;
+  if (device_->info().has_bytes) {
+    row = run_on(*device_, *store_, what, true);
+  } else {
+    const std::unique_ptr<Device> device = make_device(options_.device, roomy);
+    const HostStore store(*device, workload_.grid, workload_.expert_bytes, nullptr);
+    row = run_on(*device, store, what, true);
+  }
+  row.what.policy = "all-resident";
+  return resident_rows_.emplace(batch, std::move(row)).first->second;
+}
+
+ClairvoyantBound ReplaySession::bound(const ReplayCase& like) {
+  const RequestGroups& future = requests(like.batch);
+  ClairvoyantBound bound;
+  bound.misses = future.requests() - grouped_belady_hits(future, like.slabs + like.staging_slabs);
+  bound.bytes = bound.misses * workload_.expert_bytes;
+  bound.copy_ns = static_cast<std::uint64_t>(static_cast<double>(bound.bytes) / link_bytes_per_s_ * 1e9);
+  bound.compute_ns = all_resident(like.batch).metrics.compute_ns;
+  return bound;
+}
+
+}  // namespace prophet

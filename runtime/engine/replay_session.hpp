@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
+
+#include "runtime/cache/request_groups.hpp"
+#include "runtime/device/decorators/recording_device.hpp"
+#include "runtime/device/make_device.hpp"
+#include "runtime/engine/batch_schedule.hpp"
+#include "runtime/engine/replay_metrics.hpp"
+#include "runtime/engine/step_loop.hpp"
+#include "runtime/engine/workload.hpp"
+#include "runtime/trace/routing_trace.hpp"
+#include "runtime/transfer/host_store.hpp"
+
+namespace prophet {
+
+/// What all rows of one table share.
+struct SessionOptions {
+  std::string device = "cpu";
+  DeviceOptions device_options;
+  std::uint64_t steps = 0;
+  std::uint32_t prefill_chunk_tokens = 512;
+  std::uint64_t seed = 0;
+  bool verify = true;
+  std::uint64_t chunk_bytes = 2ULL << 20;
+  std::uint32_t chunks_in_flight = 2;
+  bool record_timeline = false;  ///< keep the operations of every run, for write_timeline
+};
+
+/// One row: a way to keep the experts.
+struct ReplayCase {
+  std::string policy = "lru";
+  std::string predictor = "none";
+  std::uint32_t batch = 1;
+  std::uint32_t slabs = 0;
+  std::uint32_t staging_slabs = 0;
+  std::uint32_t lookahead_layers = 1;
+  std::uint32_t prefetch_width = 0;  ///< experts per layer; 0: top-k times the batch
+};
+
+/// The least that any cache of the same slabs could take.
+struct ClairvoyantBound {
+  std::uint64_t misses = 0;      ///< layer-grouped Belady with bypass
+  std::uint64_t bytes = 0;       ///< misses * expert bytes
+  std::uint64_t copy_ns = 0;     ///< those bytes over the link
+  std::uint64_t compute_ns = 0;  ///< compute of the all-resident run
+  [[nodiscard]] std::uint64_t total_ns() const noexcept {
+    return copy_ns > compute_ns ? copy_ns : compute_ns;
+  }
+};
+
+struct ReplayRow {
+  ReplayCase what;
+  ReplayMetrics metrics;
+  std::uint64_t device_bytes = 0;  ///< slabs, always-resident weights and activations
+  std::uint64_t slab_bytes = 0;    ///< of them, cache and staging slabs
+  bool fits = true;                ///< within the device's memory; if not, it was given what it needs
+};
+
+/// Replays one trace on one device, case by case, with the baselines that each case is judged against.
+/// Baselines that several cases share run once. Owns its device and host store; the trace and split must
+/// outlive it.
+class ReplaySession {
+ public:
+  using Progress =
+      std::function<void(const ReplayCase&, std::uint64_t steps_done, std::uint64_t steps_in_all)>;
+
+  ReplaySession(const RoutingTrace& trace, const SequenceSplit& split, Workload workload,
+                SessionOptions options, Progress progress);
+
+  /// Runs one case. Throws Error{usage} for slabs of 0 or beyond the experts, Error{out_of_memory} when the
+  /// device cannot hold them, and whatever the parts throw.
+  [[nodiscard]] ReplayRow run(const ReplayCase& what);
+  /// LRU on demand with the same slabs.
+  [[nodiscard]] const ReplayRow& on_demand_lru(const ReplayCase& like);
+  /// Every expert resident before the first step, on a device that is given the memory for it.
+  [[nodiscard]] const ReplayRow& all_resident(std::uint32_t batch);
+  [[nodiscard]] ClairvoyantBound bound(const ReplayCase& like);
+
+  /// Steps that a case with `batch` lanes runs.
+  [[nodiscard]] const RequestGroups& requests(std::uint32_t batch);
+  /// Writes what the device has done so far as a Chrome/Perfetto trace. REQUIRES: options.record_timeline.
+  void write_timeline(const std::string& path) const;
+
+  [[nodiscard]] const Workload& workload() const noexcept { return workload_; }
+  [[nodiscard]] const DeviceInfo& device_info() const noexcept { return device_->info(); }
+  [[nodiscard]] double link_bytes_per_s() const noexcept { return link_bytes_per_s_; }
+  [[nodiscard]] std::uint64_t host_store_bytes() const noexcept { return store_->total_bytes(); }
+
+ private:
+  [[nodiscard]] BatchSchedule schedule(std::uint32_t batch) const;
+  [[nodiscard]] ReplayRow run_on(Device& device, const HostStore& store, const ReplayCase& what,
+                                 bool preload);
+  [[nodiscard]] std::unique_ptr<EvictionPolicy> policy(const ReplayCase& what);
+  [[nodiscard]] std::unique_ptr<Predictor> predictor(const ReplayCase& what);
+  void check(const ReplayCase& what) const;
+
+  const RoutingTrace& trace_;
+  const SequenceSplit& split_;
+  Workload workload_;
+  SessionOptions options_;
+  Progress progress_;
+  std::unique_ptr<Device> device_;
+  RecordingDevice* recording_ = nullptr;  ///< device_ itself when it records
+  std::unique_ptr<HostStore> store_;
+  double link_bytes_per_s_ = 0;
+  std::map<std::uint32_t, RequestGroups> requests_;  ///< by batch
+  std::vector<std::uint64_t> popularity_;            ///< of the training sequences
+  std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>, ReplayRow>
+      lru_rows_;                                      ///< batch, slabs, staging
+  std::map<std::uint32_t, ReplayRow> resident_rows_;  ///< by batch
+};
+
+}  // namespace prophet

@@ -1,0 +1,233 @@
+#include "runtime/engine/step_loop.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "kernels/checksum.hpp"
+
+namespace prophet {
+
+StepLoop::StepLoop(Device& device, const HostStore& store, const RoutingTrace& trace,
+                   const Workload& workload, const EngineOptions& options,
+                   std::unique_ptr<EvictionPolicy> policy, Predictor* predictor, std::uint32_t tokens_max)
+    : device_(device),
+      store_(store),
+      workload_(workload),
+      options_(options),
+      buffers_(device, workload, options.cache.cache_slabs + options.cache.staging_slabs, tokens_max,
+               options.seed),
+      cache_(workload.grid, options.cache, std::move(policy)),
+      transfers_(device, store, buffers_.arena(), buffers_.arena_bytes(), cache_, options.transfer),
+      fates_(transfers_, options.prefetch_useful_min),
+      predictor_(predictor),
+      requests_(trace, tokens_max),
+      compute_(device, StreamRole::compute),
+      router_done_(device),
+      step_done_(device) {
+  if (predictor != nullptr && options.prefetch.lookahead_layers > 0) {
+    prefetcher_ = std::make_unique<Prefetcher>(*predictor, cache_, transfers_, fates_, options.prefetch);
+  }
+  deferred_.reserve(workload.grid.experts);
+  metrics_.layers.resize(workload.grid.layers);
+  metrics_.forecast_layers.resize(workload.grid.layers);
+}
+
+void StepLoop::expect_steps(std::uint64_t steps) {
+  metrics_.step_ns.reserve(steps);
+}
+
+void StepLoop::preload() {
+  std::vector<ExpertIndex> layer_experts(workload_.grid.experts);
+  for (std::uint32_t l = 0; l < workload_.grid.layers; ++l) {
+    for (std::uint32_t e = 0; e < workload_.grid.experts; ++e) {
+      layer_experts[e] = workload_.grid.index(LayerId{l}, ExpertId{e});
+    }
+    const std::uint32_t room =
+        options_.cache.cache_slabs - std::min(options_.cache.cache_slabs, cache_.occupied_slabs());
+    const auto wanted = std::span(layer_experts).first(std::min(room, workload_.grid.experts));
+    if (wanted.empty()) break;
+    const LayerLease lease = cache_.acquire(wanted);
+    for (const Acquired& miss : lease.misses()) transfers_.demand(miss.ticket);
+    device_.synchronize();
+    transfers_.confirm_compute();
+  }
+  transfers_.reset_bytes();
+}
+
+void StepLoop::step(StepKind kind, std::span<const StepToken> tokens) {
+  if (!std::exchange(started_, true)) {
+    device_.synchronize();
+    times_at_start_ = device_.times(compute_.id());
+    started_ns_ = device_.now_ns();
+  }
+  const std::uint64_t begin_ns = device_.now_ns();
+  if (predictor_ != nullptr) {
+    for (const StepToken& token : tokens) {
+      if (token.starts_sequence) predictor_->start_lane(token.lane);
+    }
+  }
+  for (std::uint32_t l = 0; l < workload_.grid.layers; ++l) run_layer(LayerId{l}, kind, tokens);
+  read_outputs(static_cast<std::uint32_t>(tokens.size()));
+  ++step_number_;
+  metrics_.tokens += tokens.size();
+  if (kind == StepKind::prefill) {
+    ++metrics_.prefill_passes;
+    return;
+  }
+  ++metrics_.steps;
+  metrics_.step_ns.push_back(device_.now_ns() - begin_ns);
+}
+
+void StepLoop::run_layer(LayerId layer, StepKind kind, std::span<const StepToken> tokens) {
+  const auto rows = static_cast<std::uint32_t>(tokens.size());
+  launch_dense(layer, rows);
+  wait_for_router();
+  requests_.gather(tokens, layer);
+  observe(layer, tokens);
+  cache_.begin_layer(layer, step_number_);
+  run_experts(layer, kind == StepKind::prefill && options_.bypass_prefill, rows);
+  launch_combine(layer, rows);
+  transfers_.cancel_layer(layer);
+  fates_.left(cache_.end_layer(layer));
+  if (prefetcher_ && kind == StepKind::decode) prefetcher_->run(layer);
+  transfers_.pump();
+}
+
+void StepLoop::launch_dense(LayerId layer, std::uint32_t tokens) {
+  DenseOp op;
+  op.weights = buffers_.dense(layer);
+  op.hidden = buffers_.hidden(tokens);
+  op.tokens = tokens;
+  op.hidden_size = workload_.hidden_size;
+  op.flops = workload_.dense_flops_per_token * tokens;
+  device_.launch(compute_.id(), op, layer.value);
+  device_.record(compute_.id(), router_done_.id());
+}
+
+void StepLoop::wait_for_router() {
+  std::array<EventId, 2> events{router_done_.id(), EventId{}};
+  std::size_t count = transfers_.oldest_chunk(events[1]) ? 2 : 1;
+  while (device_.wait_any(std::span(events).first(count)) != 0) {
+    transfers_.pump();
+    count = transfers_.oldest_chunk(events[1]) ? 2 : 1;
+  }
+  transfers_.confirm_compute();
+  transfers_.pump();
+}
+
+void StepLoop::observe(LayerId layer, std::span<const StepToken> tokens) {
+  if (predictor_ == nullptr) return;
+  if (prefetcher_) {
+    prefetcher_->score(layer, requests_.wanted(), metrics_.forecast, metrics_.forecast_layers[layer.index()]);
+  }
+  for (std::size_t t = 0; t < tokens.size(); ++t)
+    predictor_->observe(tokens[t].lane, layer, requests_.chosen(t));
+}
+
+void StepLoop::run_experts(LayerId layer, bool bypass, std::uint32_t tokens) {
+  std::span<const ExpertIndex> wanted = requests_.wanted();
+  for (bool first = true; !wanted.empty(); first = false) {
+    metrics_.rounds_extra += first ? 0U : 1U;
+    LayerLease lease = cache_.acquire(wanted, bypass);
+    run_round(layer, lease, tokens);
+    deferred_.assign(lease.deferred().begin(), lease.deferred().end());
+    wanted = deferred_;
+    fates_.left(lease.release());
+  }
+}
+
+void StepLoop::run_round(LayerId layer, const LayerLease& lease, std::uint32_t tokens) {
+  start_copies(lease);
+  for (const Acquired& hit : lease.hits()) {
+    if (hit.outcome == Outcome::hit_on_time) launch_expert(layer, hit, tokens);
+  }
+  for (const Acquired& hit : lease.hits()) {
+    if (hit.outcome == Outcome::hit_late) launch_expert(layer, hit, tokens);
+  }
+  for (const Acquired& miss : lease.misses()) launch_expert(layer, miss, tokens);
+  transfers_.record_reads(compute_.id());
+}
+
+void StepLoop::start_copies(const LayerLease& lease) {
+  fates_.left(lease.evicted());
+  for (const Acquired& hit : lease.hits()) {
+    if (hit.outcome == Outcome::hit_late) transfers_.promote(hit.ticket);
+  }
+  for (const Acquired& miss : lease.misses()) transfers_.demand(miss.ticket);
+}
+
+void StepLoop::launch_expert(LayerId layer, const Acquired& acquired, std::uint32_t tokens) {
+  const std::span<const ExpertIndex> wanted = requests_.wanted();
+  const ExpertIndex expert = acquired.ticket.expert;
+  const auto at =
+      static_cast<std::size_t>(std::lower_bound(wanted.begin(), wanted.end(), expert) - wanted.begin());
+  const std::span<const std::uint32_t> rows = requests_.rows(at);
+  if (acquired.outcome != Outcome::hit_on_time)
+    device_.wait(compute_.id(), transfers_.ready(acquired.ticket.slab));
+  ExpertOp op;
+  op.slab = transfers_.slab_view(acquired.ticket.slab);
+  op.source = store_.expert(expert);
+  op.hidden = buffers_.hidden(tokens);
+  op.output = buffers_.outputs(requests_.first_output(at), static_cast<std::uint32_t>(rows.size()));
+  op.rows = rows;
+  op.hidden_size = workload_.hidden_size;
+  op.flops = workload_.expert_flops_per_token * rows.size();
+  op.checksum = store_.checksum(expert);
+  op.verify = options_.verify;
+  device_.launch(compute_.id(), op, expert.value);
+  transfers_.note_reads(acquired.ticket.slab);
+  count(layer, acquired);
+}
+
+void StepLoop::launch_combine(LayerId layer, std::uint32_t tokens) {
+  CombineOp op;
+  op.hidden = buffers_.hidden(tokens);
+  op.outputs = buffers_.outputs(0, tokens * workload_.top_k);
+  op.slots = requests_.slots();
+  op.tokens = tokens;
+  op.top_k = workload_.top_k;
+  op.hidden_size = workload_.hidden_size;
+  device_.launch(compute_.id(), op, layer.value);
+}
+
+void StepLoop::count(LayerId layer, const Acquired& acquired) {
+  for (LayerCounts* counts : {&metrics_.total, &metrics_.layers[layer.index()]}) {
+    ++counts->requests;
+    counts->hit_on_time += acquired.outcome == Outcome::hit_on_time ? 1U : 0U;
+    counts->hit_late += acquired.outcome == Outcome::hit_late ? 1U : 0U;
+    counts->miss += acquired.outcome == Outcome::miss ? 1U : 0U;
+  }
+  if (acquired.first_use_of_prefetch) fates_.used(acquired.outcome == Outcome::hit_late);
+  metrics_.slabs_verified += options_.verify ? 1U : 0U;
+}
+
+void StepLoop::read_outputs(std::uint32_t tokens) {
+  if (device_.info().has_bytes) {
+    device_.copy(compute_.id(), buffers_.host_hidden(tokens), buffers_.hidden(tokens), step_number_);
+  }
+  device_.record(compute_.id(), step_done_.id());
+  device_.synchronize(step_done_.id());
+  if (!device_.info().has_bytes) return;
+  const std::uint64_t outputs = kernels::checksum(device_.host_bytes(buffers_.host_hidden(tokens)));
+  metrics_.outputs_digest = metrics_.outputs_digest * 0x100000001b3ULL ^ outputs;
+}
+
+const ReplayMetrics& StepLoop::finish() {
+  const std::uint64_t end_ns = device_.now_ns();
+  transfers_.drain();
+  transfers_.confirm_compute();
+  for (std::uint32_t unused = cache_.unused_prefetches(); unused > 0; --unused) transfers_.book_wasted();
+  const StreamTimes times = device_.times(compute_.id());
+  metrics_.total_ns = started_ ? end_ns - started_ns_ : 0;
+  metrics_.compute_ns = times.busy_ns - times_at_start_.busy_ns;
+  metrics_.stall_ns = times.blocked_ns - times_at_start_.blocked_ns;
+  metrics_.bytes = transfers_.bytes();
+  metrics_.prefetches_issued = prefetcher_ ? prefetcher_->issued() : 0;
+  metrics_.prefetches_failed = transfers_.failed_prefetches();
+  metrics_.prefetch_paused_layers = fates_.rested_layers();
+  return metrics_;
+}
+
+}  // namespace prophet

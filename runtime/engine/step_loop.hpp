@@ -1,0 +1,91 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "predictor/predictor.hpp"
+#include "runtime/cache/expert_cache.hpp"
+#include "runtime/engine/batch_schedule.hpp"
+#include "runtime/engine/layer_requests.hpp"
+#include "runtime/engine/model_buffers.hpp"
+#include "runtime/engine/prefetch_fates.hpp"
+#include "runtime/engine/prefetcher.hpp"
+#include "runtime/engine/replay_metrics.hpp"
+#include "runtime/transfer/host_store.hpp"
+#include "runtime/transfer/transfer_queue.hpp"
+
+namespace prophet {
+
+struct EngineOptions {
+  CacheSize cache;
+  TransferOptions transfer;
+  PrefetchOptions prefetch;
+  double prefetch_useful_min = 0.2;  ///< see PrefetchFates
+  bool verify = true;                ///< every leased slab's contents are compared with the host store's
+  bool bypass_prefill = true;        ///< prefill passes do not disturb the decode working set
+  std::uint64_t seed = 0;            ///< of weights and activations, where there are bytes
+};
+
+/// Runs steps through the layers of a model whose experts are partly on the device: the life of one step is
+/// told in docs/architecture.md. Causality: a layer's routing is read only after the host has seen that
+/// layer's router finish on the compute stream.
+///
+/// One host thread. No heap allocation in step() after the first steps. The device, store, trace and
+/// predictor must outlive it. An Error thrown by step() leaves the loop fit only for destruction.
+class StepLoop {
+ public:
+  /// `predictor` may be null: then nothing is prefetched.
+  StepLoop(Device& device, const HostStore& store, const RoutingTrace& trace, const Workload& workload,
+           const EngineOptions& options, std::unique_ptr<EvictionPolicy> policy, Predictor* predictor,
+           std::uint32_t tokens_max);
+
+  /// Brings experts into the cache, in ascending order, until it is full. Not counted.
+  void preload();
+  /// One pass of `tokens` through all layers.
+  void step(StepKind kind, std::span<const StepToken> tokens);
+  /// Waits for everything, books what is still unused, and returns the measurement so far.
+  [[nodiscard]] const ReplayMetrics& finish();
+  /// Makes room for the times of `steps` steps, so that recording them allocates nothing.
+  void expect_steps(std::uint64_t steps);
+
+  [[nodiscard]] const ExpertCache& cache() const noexcept { return cache_; }
+  [[nodiscard]] const ModelBuffers& buffers() const noexcept { return buffers_; }
+
+ private:
+  void run_layer(LayerId layer, StepKind kind, std::span<const StepToken> tokens);
+  void launch_dense(LayerId layer, std::uint32_t tokens);
+  void wait_for_router();
+  void observe(LayerId layer, std::span<const StepToken> tokens);
+  void run_experts(LayerId layer, bool bypass, std::uint32_t tokens);
+  void run_round(LayerId layer, const LayerLease& lease, std::uint32_t tokens);
+  void start_copies(const LayerLease& lease);
+  void launch_expert(LayerId layer, const Acquired& acquired, std::uint32_t tokens);
+  void launch_combine(LayerId layer, std::uint32_t tokens);
+  void count(LayerId layer, const Acquired& acquired);
+  void read_outputs(std::uint32_t tokens);
+
+  Device& device_;
+  const HostStore& store_;
+  Workload workload_;
+  EngineOptions options_;
+  ModelBuffers buffers_;
+  ExpertCache cache_;
+  TransferQueue transfers_;
+  PrefetchFates fates_;
+  Predictor* predictor_;
+  std::unique_ptr<Prefetcher> prefetcher_;
+  LayerRequests requests_;
+  std::vector<ExpertIndex> deferred_;  ///< what the running round could not hold
+  Stream compute_;
+  Event router_done_;
+  Event step_done_;
+  ReplayMetrics metrics_;
+  std::uint64_t step_number_ = 0;
+  std::uint64_t started_ns_ = 0;
+  StreamTimes times_at_start_;
+  bool started_ = false;
+};
+
+}  // namespace prophet
