@@ -13,8 +13,9 @@ SlruPolicy::SlruPolicy(ExpertGrid grid, std::uint32_t cache_slabs)
 void SlruPolicy::begin_layer(LayerId, std::uint64_t) {}
 
 void SlruPolicy::lease(ExpertIndex expert) {
+  const bool first_use = place_[expert.index()] == Place::cold;
   withdraw(expert);
-  place_[expert.index()] = Place::leased_for_protected;
+  if (!first_use) place_[expert.index()] = Place::leased_for_protected;
 }
 
 void SlruPolicy::miss(ExpertIndex) {}
@@ -36,7 +37,7 @@ void SlruPolicy::release(ExpertIndex expert) {
 }
 
 void SlruPolicy::admit_cold(ExpertIndex expert) {
-  place_[expert.index()] = Place::probation;
+  place_[expert.index()] = Place::cold;
   probation_.push_back(expert);
 }
 
@@ -48,7 +49,7 @@ ExpertIndex SlruPolicy::evict() {
 
 void SlruPolicy::withdraw(ExpertIndex expert) {
   Place& place = place_[expert.index()];
-  (place == Place::probation ? probation_ : protected_).remove(expert);
+  (place == Place::protected_segment ? protected_ : probation_).remove(expert);
   place = Place::outside;
 }
 

@@ -29,11 +29,12 @@ class SlruPolicy final : public EvictionPolicy {
   [[nodiscard]] std::uint32_t size() const noexcept override { return probation_.size() + protected_.size(); }
   [[nodiscard]] bool contains(ExpertIndex expert) const noexcept override {
     const Place place = place_[expert.index()];
-    return place == Place::probation || place == Place::protected_segment;
+    return place == Place::probation || place == Place::cold || place == Place::protected_segment;
   }
 
  private:
-  enum class Place : std::uint8_t { outside, probation, protected_segment, leased_for_protected };
+  /// Cold experts stand at the end of probation; their first use is still to come.
+  enum class Place : std::uint8_t { outside, probation, cold, protected_segment, leased_for_protected };
 
   IndexLinks links_;
   IndexList probation_;

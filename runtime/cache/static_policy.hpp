@@ -29,8 +29,8 @@ class StaticPolicy final : public EvictionPolicy {
   [[nodiscard]] bool evicts_for_prefetch() const noexcept override { return false; }
 
  private:
-  IndexHeap<std::uint64_t> order_;  ///< keyed by coldness
-  std::vector<std::uint64_t> popularity_;
+  IndexHeap<std::uint64_t> order_;       ///< keyed by coldness
+  std::vector<std::uint64_t> coldness_;  ///< [experts] larger leaves sooner
 };
 
 }  // namespace prophet
