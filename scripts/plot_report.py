@@ -1,0 +1,199 @@
+#!/usr/bin/python3
+"""Draws the pictures of a report from what `prophet sweep --json` and `prophet curve --json` wrote.
+
+Writes into the folder OUT: hit_rate.png, step_time.png, bytes.png. A picture for which the files have no numbers is
+left out, and stderr says so. Rows of simulated time are marked as such in the title.
+"""
+import argparse
+import collections
+import json
+import pathlib
+import sys
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402  (the backend must be chosen first)
+
+BOUNDS = ("belady", "grouped-belady", "oracle")  # they look ahead: no real policy or predictor reaches them
+COLOURS = {"compute": "#4477aa", "stall": "#cc6677", "demand": "#bbbbbb", "useful": "#228833", "late": "#ccbb44",
+           "wasted": "#ee6677"}
+BATCHES_DRAWN_MAX = 3
+STACKED_POLICY = "lru"
+
+
+def read_rows(path):
+    """The rows and the provenance of one result file; none if there is no such file."""
+    if path is None or not path.is_file():
+        return [], {}
+    result = json.loads(path.read_text(encoding="utf-8"))
+    return result.get("rows", []), result.get("provenance", {})
+
+
+def asked_rows(sweep, provenance):
+    """The rows that were asked for, without baselines, each with the share of the experts that has a slab."""
+    experts = provenance.get("layers", 0) * provenance.get("experts", 0)
+    rows = [dict(row) for row in sweep if not row.get("is_baseline")]
+    for row in rows:
+        if experts and "slabs" in row:
+            row.setdefault("slab_fraction", round(row["slabs"] / experts, 4))
+    return rows
+
+
+def rows_with(rows, *keys):
+    return [row for row in rows if all(isinstance(row.get(key), (int, float)) for key in keys)]
+
+
+def group(rows, *keys):
+    """{the row's values of `keys`: its rows}, in order of appearance."""
+    groups = collections.defaultdict(list)
+    for row in rows:
+        groups[tuple(row.get(key) for key in keys)].append(row)
+    return groups
+
+
+def label(policy, predictor=None):
+    parts = [name for name in (policy, predictor) if name not in (None, "none")]
+    text = " + ".join(parts) or "no prefetch"
+    return f"{text} (bound)" if any(name in BOUNDS for name in parts) else text
+
+
+def finish(figure, path, title, rows, footnote):
+    simulated = {bool(row.get("simulated")) for row in rows}
+    note = {(True,): "simulated", (False, True): "partly simulated"}.get(tuple(sorted(simulated)), "")
+    figure.suptitle(f"{title} ({note})" if note else title)
+    if footnote:
+        figure.supxlabel(footnote, fontsize="x-small", color="#666666")
+    figure.savefig(path, dpi=150)
+    plt.close(figure)
+    print(path.name)
+
+
+def hit_rate(row):
+    return row["hit_on_time"] / row["requests"] if row["requests"] else float("nan")
+
+
+def draw_hit_rate(curve, sweep, path, footnote):
+    """Lines: the curve of each policy. Marks: what the sweep's cache without prefetch reached at its smallest batch."""
+    curve = rows_with(curve, "slabs", "hit_rate")
+    reached = [row for row in rows_with(sweep, "slabs", "hit_on_time", "requests")
+               if row.get("predictor", "none") == "none"]
+    if not curve and not reached:
+        return False
+    figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
+    names = dict.fromkeys(row.get("policy") for row in curve + reached)
+    colour = {policy: f"C{i}" for i, policy in enumerate(names)}
+    for (policy,), rows in group(sorted(curve, key=lambda row: row["slabs"]), "policy").items():
+        axes.plot([row["slabs"] for row in rows], [row["hit_rate"] for row in rows],
+                  "--" if policy in BOUNDS else "-", marker="" if len(rows) > 20 else ".",
+                  color=colour[policy], label=f"curve: {label(policy)}")
+    smallest = min((row.get("batch", 1) for row in reached), default=1)
+    for (policy,), rows in group([row for row in reached if row.get("batch", 1) == smallest], "policy").items():
+        axes.plot([row["slabs"] for row in rows], [hit_rate(row) for row in rows], "x" if policy in BOUNDS else "o",
+                  color=colour[policy], label=f"replay, batch {smallest}: {label(policy)}")
+    axes.set(xlabel="cache slabs", ylabel="hit rate", ylim=(0, 1.02), xlim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    finish(figure, path, "Hit rate over cache size", reached, footnote)
+    return True
+
+
+def draw_stacks(axes, columns, parts, x_labels):
+    """Stacked bars: `columns` is {name: one dict of part heights for each x}, side by side at each x."""
+    width = 0.8 / max(len(columns), 1)
+    for at, heights in enumerate(columns.values()):
+        x = [i + (at - (len(columns) - 1) / 2) * width for i in range(len(x_labels))]
+        floor = [0.0] * len(x_labels)
+        for part in parts:
+            values = [height.get(part, 0.0) for height in heights]
+            axes.bar(x, values, width * 0.92, bottom=floor, color=COLOURS[part], label=part if at == 0 else None)
+            floor = [low + value for low, value in zip(floor, values)]
+        for left, name_height in zip(x, floor):
+            axes.annotate(list(columns)[at], (left, name_height), (0, 2), textcoords="offset points", rotation=90,
+                          ha="center", va="bottom", fontsize="xx-small")
+    axes.set_xticks(range(len(x_labels)), x_labels)
+    tallest = max((sum(height.values()) for heights in columns.values() for height in heights), default=0)
+    axes.set_ylim(0, 1.4 * tallest or 1)  # room for the names above the bars
+    axes.grid(axis="y", alpha=0.3)
+
+
+def step_parts_us(row):
+    """A step's mean time, split as the run's time between compute and stall."""
+    busy_ns = row["compute_ns"] + row["stall_ns"]
+    scale = row["step_ns_mean"] / busy_ns / 1e3 if busy_ns else 0.0
+    return {"compute": row["compute_ns"] * scale, "stall": row["stall_ns"] * scale}
+
+
+def bytes_parts_gb(row):
+    return {part: row.get(key, 0) / 1e9 for part, key in
+            (("demand", "bytes_demand"), ("useful", "bytes_prefetch_useful"), ("late", "bytes_prefetch_late"),
+             ("wasted", "bytes_prefetch_wasted"))}
+
+
+def draw_over_fractions(rows, parts_of, parts, y_label, title, path, footnote):
+    """One panel a batch; at each slab fraction one stack a predictor, all with the same policy."""
+    policies = [row.get("policy") for row in rows]
+    rows = [row for row in rows if row.get("policy") == (STACKED_POLICY if STACKED_POLICY in policies else policies[0])]
+    batches = sorted({row.get("batch", 1) for row in rows})[:BATCHES_DRAWN_MAX]
+    figure, panels = plt.subplots(1, len(batches), figsize=(5 * len(batches) + 1, 4.5), layout="constrained",
+                                  squeeze=False)
+    for axes, batch in zip(panels[0], batches):
+        panel = [row for row in rows if row.get("batch", 1) == batch]
+        fractions = sorted({row["slab_fraction"] for row in panel})
+        columns = {}
+        for (predictor,), group_rows in group(panel, "predictor").items():
+            by_fraction = {row["slab_fraction"]: parts_of(row) for row in group_rows}
+            columns[label(None, predictor)] = [by_fraction.get(fraction, {}) for fraction in fractions]
+        draw_stacks(axes, columns, parts, [f"{fraction:g}" for fraction in fractions])
+        axes.set(title=f"batch {batch}", xlabel="share of the experts that have a slab", ylabel=y_label)
+    panels[0][0].legend(fontsize="small", loc="upper right")
+    finish(figure, path, f"{title}, policy {rows[0].get('policy')}", rows, footnote)
+
+
+def draw_step_time(sweep, path, footnote):
+    rows = rows_with(sweep, "slab_fraction", "compute_ns", "stall_ns", "step_ns_mean")
+    if not rows:
+        return False
+    draw_over_fractions(rows, step_parts_us, ("compute", "stall"), "mean step [µs]", "Step time", path, footnote)
+    return True
+
+
+def draw_bytes(sweep, path, footnote):
+    rows = rows_with(sweep, "slab_fraction", "bytes_demand")
+    if not rows:
+        return False
+    draw_over_fractions(rows, bytes_parts_gb, ("demand", "useful", "late", "wasted"), "copied to the device [GB]",
+                        "Bytes on demand and prefetched", path, footnote)
+    return True
+
+
+def describe(provenance):
+    """One line under each picture: what the numbers are of."""
+    names = ("model", "device", "trace", "git_commit", "version")
+    parts = [f"{name} {provenance[name]}" for name in names if isinstance(provenance.get(name), str)]
+    return ", ".join(parts + ["synthetic trace"] * bool(provenance.get("trace_synthetic")))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sweep", type=pathlib.Path, help="JSON file of prophet sweep")
+    parser.add_argument("--curve", type=pathlib.Path, help="JSON file of prophet curve")
+    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for the pictures")
+    arguments = parser.parse_args()
+    sweep, provenance = read_rows(arguments.sweep)
+    sweep = asked_rows(sweep, provenance)
+    curve, curve_provenance = read_rows(arguments.curve)
+    footnote = describe(provenance or curve_provenance)
+    drawn = {
+        "hit_rate.png": draw_hit_rate(curve, sweep, arguments.out / "hit_rate.png", footnote),
+        "step_time.png": draw_step_time(sweep, arguments.out / "step_time.png", footnote),
+        "bytes.png": draw_bytes(sweep, arguments.out / "bytes.png", footnote),
+    }
+    missing = [name for name, done in drawn.items() if not done]
+    if missing:
+        print(f"plot_report: no numbers for {', '.join(missing)}", file=sys.stderr)
+    return 1 if len(missing) == len(drawn) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
