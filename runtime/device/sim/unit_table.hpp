@@ -36,7 +36,7 @@ struct UnitPlace {
 /// Invariants: `reads` of a unit are all unordered with each other, after the write, and empty after a write
 /// (a write is checked to come after all of them, so that whatever comes after it comes after them too).
 /// Of the bytes of a unit one contiguous stretch of known origin is remembered, the latest.
-/// Memory: 48 bytes for each unit that has ever been used, not for those that have not.
+/// Memory: 56 bytes for each unit that has ever been used, not for those that have not.
 class UnitTable {
  public:
   /// Ids come from a BufferTable, so they rise by one.
