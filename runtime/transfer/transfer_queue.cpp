@@ -29,6 +29,13 @@ void check_options(const TransferOptions& options) {
   }
 }
 
+/// Whether the device merely declined an operation. A lost device, and a use of memory or of the seam that is
+/// wrong, are never a prefetch's own affair.
+bool is_refusal(const Error& error) {
+  return error.code() != ErrorCode::device_lost && error.code() != ErrorCode::check_failed &&
+         error.code() != ErrorCode::usage;
+}
+
 }  // namespace
 
 TransferQueue::TransferQueue(Device& device, const HostStore& store, const Arena& arena,
@@ -168,7 +175,7 @@ void TransferQueue::submit_next_chunk() {
     if (last) device_.record(prefetch_stream_.id(), slab.ready.id());
     device_.record(prefetch_stream_.id(), chunk_events_[at].id());
   } catch (const Error& error) {
-    if (error.code() == ErrorCode::device_lost) throw;
+    if (!is_refusal(error)) throw;
     fail_front_job();
     return;
   }
