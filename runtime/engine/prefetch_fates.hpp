@@ -35,6 +35,11 @@ class PrefetchFates {
     }
   }
 
+  /// Prefetches were dropped unfinished because their layer has run.
+  void dropped(std::uint32_t count) noexcept {
+    for (; count > 0; --count) note(0.0);
+  }
+
   /// Asked once a layer: whether prefetch rests in this layer.
   bool resting() noexcept {
     if (rest_left_ == 0 && useful_share_ >= useful_min_) return false;

@@ -89,7 +89,7 @@ void StepLoop::run_layer(LayerId layer, StepKind kind, std::span<const StepToken
   cache_.begin_layer(layer, step_number_);
   run_experts(layer, kind == StepKind::prefill && options_.bypass_prefill, rows);
   launch_combine(layer, rows);
-  transfers_.cancel_layer(layer);
+  fates_.dropped(transfers_.cancel_layer(layer));
   fates_.left(cache_.end_layer(layer));
   if (prefetcher_ && kind == StepKind::decode) prefetcher_->run(layer);
   transfers_.pump();

@@ -141,12 +141,13 @@ void TransferQueue::cancel(const SlabTicket& ticket) {
   jobs_.erase(job);
 }
 
-void TransferQueue::cancel_layer(LayerId layer) {
-  std::erase_if(jobs_, [&](const Job& job) {
+std::uint32_t TransferQueue::cancel_layer(LayerId layer) {
+  const auto dropped = std::erase_if(jobs_, [&](const Job& job) {
     if (job.layer != layer || !cache_.abandon(job.ticket)) return false;
     bytes_.prefetch_cancelled += submitted_bytes(job);
     return true;
   });
+  return static_cast<std::uint32_t>(dropped);
 }
 
 void TransferQueue::pump() {

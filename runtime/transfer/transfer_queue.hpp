@@ -49,8 +49,9 @@ class TransferQueue {
   /// The cache has dropped an unused prefetch before its copy was complete: chunks not yet submitted never
   /// will be; what was submitted is booked as cancelled, or as wasted when that was all of it.
   void cancel(const SlabTicket& ticket);
-  /// Drops what is queued for `layer`, which has run, and gives the slabs back to the cache.
-  void cancel_layer(LayerId layer);
+  /// Drops what is queued for `layer`, which has run, and gives the slabs back to the cache. Returns how many
+  /// prefetches that were.
+  std::uint32_t cancel_layer(LayerId layer);
 
   /// Notes finished chunks, tells the cache what is complete, and submits further chunks. Cheap when idle.
   void pump();
