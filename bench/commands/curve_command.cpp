@@ -110,18 +110,21 @@ void warn_of_cliff(const CurveArguments& arguments, const TraceShape& shape) {
 }
 
 void curve(const CurveArguments& arguments) {
+  if (arguments.json_path == "-" && arguments.csv_path == "-") {
+    throw Error(ErrorCode::usage, "--json - and --csv -: expected at most one of them on stdout");
+  }
   RoutingTrace trace = load_trace(arguments.trace);
   const std::vector<std::uint32_t> slabs = check_slabs(arguments.slabs, trace.shape().grid);
   warn_of_cliff(arguments, trace.shape());
   const Replayed replayed = collect(arguments, std::move(trace));
   const CurveReport report = count_curve(replayed.requests, slabs);
 
-  const bool stdout_is_taken = arguments.json_path == "-" || arguments.csv_path == "-";
-  if (!stdout_is_taken) fmt::print("{}{}", preamble(arguments, replayed), curve_table(report));
   if (!arguments.json_path.empty()) {
     write_text_file(arguments.json_path, document(arguments, replayed, report));
   }
   if (!arguments.csv_path.empty()) write_text_file(arguments.csv_path, curve_rows_csv(report));
+  const bool stdout_is_taken = arguments.json_path == "-" || arguments.csv_path == "-";
+  if (!stdout_is_taken) fmt::print("{}{}", preamble(arguments, replayed), curve_table(report));
 }
 
 }  // namespace

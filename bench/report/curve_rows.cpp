@@ -84,10 +84,11 @@ std::string curve_table(const CurveReport& report) {
                         100 * hit_rate(point.static_hits, report));
   }
   text +=
-      "Hit rates of a cache that starts empty. LRU and Belady take one request at a time; grouped Belady\n"
+      "Share of requests that hit. LRU and Belady start empty and take one request at a time; grouped "
+      "Belady\n"
       "classifies the experts of a layer together, as a replay does.\n"
-      "* bound: it looks ahead and may decline to keep an expert.\n"
-      "static keeps the experts that these same requests ask for most, from the start: hindsight, not a "
+      "* bound: looks ahead, and may decline to keep an expert.\n"
+      "static holds, from the start, the experts that these same requests ask for most: hindsight, not a "
       "forecast.\n";
   return text;
 }
