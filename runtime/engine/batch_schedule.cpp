@@ -74,6 +74,9 @@ BatchSchedule::BatchSchedule(const RoutingTrace& trace, std::span<const Sequence
     throw Error(ErrorCode::usage,
                 fmt::format("--batch {}: expected 1 to {} lanes", options.lanes, limits::lanes_max));
   }
+  if (options.prefill_chunk_tokens == 0) {
+    throw Error(ErrorCode::usage, "prefill passes of 0 tokens: expected at least 1");
+  }
   if (options.lanes > sequences.size()) {
     throw Error(ErrorCode::usage,
                 fmt::format("--batch {}: expected at most {} lanes, as many as there are sequences "
@@ -106,7 +109,8 @@ bool BatchSchedule::prefill_step() {
     Lane& lane = lanes_[l];
     if (lane.position >= lane.first_decode) continue;
     kind_ = StepKind::prefill;
-    const std::uint32_t end = std::min(lane.first_decode, lane.position + options_.prefill_chunk_tokens);
+    const std::uint32_t left = lane.first_decode - lane.position;
+    const std::uint32_t end = lane.position + std::min(left, options_.prefill_chunk_tokens);
     for (; lane.position < end; ++lane.position) {
       tokens_.push_back({LaneId{l}, info(lane).first_token + lane.position, lane.position == 0});
     }

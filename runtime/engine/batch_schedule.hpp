@@ -35,7 +35,7 @@ enum class StepKind : std::uint8_t { decode, prefill };
 struct ScheduleOptions {
   std::uint32_t lanes = 1;
   std::uint64_t steps = 0;                   ///< stop after so many decode steps; 0: when the trace ends
-  std::uint32_t prefill_chunk_tokens = 512;  ///< prompt tokens of one prefill pass
+  std::uint32_t prefill_chunk_tokens = 512;  ///< prompt tokens of one prefill pass; not 0
 };
 
 /// Turns sequences into steps, as continuous batching does: all lanes advance by one token a decode step; a
@@ -44,7 +44,8 @@ struct ScheduleOptions {
 /// step, or after `steps`. A cursor: copy it to start again. The trace and the sequence list must outlive it.
 class BatchSchedule {
  public:
-  /// Throws Error{usage} when there are no lanes, more than limits::lanes_max, or more than sequences.
+  /// Throws Error{usage} when there are no lanes, more than limits::lanes_max, or more than sequences, and for
+  /// prefill passes of no tokens.
   BatchSchedule(const RoutingTrace& trace, std::span<const SequenceId> sequences,
                 const ScheduleOptions& options);
 
