@@ -25,8 +25,8 @@ ModelBuffers::ModelBuffers(Device& device, const Workload& workload, std::uint32
 
 void ModelBuffers::fill(Device& device, std::uint32_t layers, std::uint64_t seed) {
   const ExpertFiller weights = random_weights(seed, 1.0F);
+  const Buffer staging(device, MemoryKind::host_pinned, dense_bytes_);  // outlives the copies in the stream
   const Stream stream(device, StreamRole::demand_copy);
-  const Buffer staging(device, MemoryKind::host_pinned, dense_bytes_);
   for (std::uint32_t l = 0; l < layers; ++l) {
     weights(ExpertIndex{l}, device.host_bytes(staging.view().slice(0, dense_bytes_)));
     device.copy(stream.id(), dense(LayerId{l}), staging.view().slice(0, dense_bytes_), l);

@@ -64,6 +64,7 @@ bool Prefetcher::queue(LayerId target, ExpertIndex expert) {
 void Prefetcher::score(LayerId layer, std::span<const ExpertIndex> wanted, ForecastCounts& total,
                        ForecastCounts& of_layer) {
   if (!has_next_ || next_layer_ != layer) return;
+  has_next_ = false;  // it was made for one pass: a prefill pass and the decode step behind it are two
   const auto position = [&](ExpertIndex e) { return cache_.grid().key(e).expert.index(); };
   for (const ExpertIndex e : wanted) is_wanted_[position(e)] = true;
   ForecastCounts counts;

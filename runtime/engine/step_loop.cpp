@@ -218,12 +218,12 @@ const ReplayMetrics& StepLoop::finish() {
   const std::uint64_t end_ns = device_.now_ns();
   transfers_.drain();
   transfers_.confirm_compute();
-  for (std::uint32_t unused = cache_.unused_prefetches(); unused > 0; --unused) transfers_.book_wasted();
   const StreamTimes times = device_.times(compute_.id());
   metrics_.total_ns = started_ ? end_ns - started_ns_ : 0;
   metrics_.compute_ns = times.busy_ns - times_at_start_.busy_ns;
   metrics_.stall_ns = times.blocked_ns - times_at_start_.blocked_ns;
   metrics_.bytes = transfers_.bytes();
+  metrics_.bytes.prefetch_wasted += cache_.unused_prefetches() * workload_.expert_bytes;
   metrics_.prefetches_issued = prefetcher_ ? prefetcher_->issued() : 0;
   metrics_.prefetches_failed = transfers_.failed_prefetches();
   metrics_.prefetch_paused_layers = fates_.rested_layers();

@@ -45,7 +45,7 @@ class StepLoop {
   void preload();
   /// One pass of `tokens` through all layers.
   void step(StepKind kind, std::span<const StepToken> tokens);
-  /// Waits for everything, books what is still unused, and returns the measurement so far.
+  /// Waits for everything and returns the measurement so far; prefetches still unused count as wasted.
   [[nodiscard]] const ReplayMetrics& finish();
   /// Makes room for the times of `steps` steps, so that recording them allocates nothing.
   void expect_steps(std::uint64_t steps);
