@@ -18,10 +18,12 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string(version.version) + " (" + std::string(version.git_commit) +
                                         (version.git_dirty ? ", modified)" : ")"));
   prophet::add_replay_command(app);
+  prophet::add_calibrate_command(app);
   prophet::add_sweep_command(app);
   prophet::add_curve_command(app);
   prophet::add_trace_command(app);
   prophet::add_models_command(app);
+  prophet::add_info_command(app);
   prophet::add_profiles_command(app);
   try {
     app.parse(argc, argv);

@@ -9,10 +9,12 @@ namespace prophet {
 /// Each adds one subcommand to the `prophet` program. A subcommand prints results on stdout, log and progress
 /// on stderr, and throws prophet::Error; main turns that into one sentence and the exit code.
 void add_curve_command(CLI::App& app);
+void add_calibrate_command(CLI::App& app);
 void add_replay_command(CLI::App& app);
 void add_sweep_command(CLI::App& app);
 void add_trace_command(CLI::App& app);
 void add_models_command(CLI::App& app);
+void add_info_command(CLI::App& app);
 void add_profiles_command(CLI::App& app);
 
 }  // namespace prophet
