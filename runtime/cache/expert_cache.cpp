@@ -6,7 +6,6 @@
 
 #include "prophet/error.hpp"
 #include "prophet/limits.hpp"
-#include "runtime/base/checked.hpp"
 
 namespace prophet {
 namespace {

@@ -87,9 +87,9 @@ class LayerLease {
 ///
 /// Invariants, checked by check_invariants() and asserted in the destructor:
 ///  - an expert has at most one slab and a slab at most one expert;
-///  - a slab is free, or holds an expert that is leased, in the policy's order, or an unused prefetch;
-///  - outside a lease at most cache_slabs experts are in the policy's order, and at most
-///    cache_slabs + staging_slabs slabs are taken at any time;
+///  - a slab is free, lent, or holds an expert that is leased, in the policy's order, or an unused prefetch;
+///  - outside a lease at most cache_slabs experts, less the lent slabs, are in the policy's order, and at
+///    most cache_slabs + staging_slabs slabs are taken at any time;
 ///  - a slab's generation changes whenever it is given another expert.
 class ExpertCache {
  public:

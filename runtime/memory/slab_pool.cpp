@@ -20,7 +20,7 @@ std::uint32_t checked_count(std::uint32_t slabs) {
 
 }  // namespace
 
-SlabPool::SlabPool(std::uint32_t slabs) : is_free_(checked_count(slabs), true) {
+SlabPool::SlabPool(std::uint32_t slabs) : is_free_(checked_count(slabs), 1) {
   free_.reserve(slabs);
   for (std::uint32_t s = slabs; s-- > 0;) free_.push_back(SlabId{s});
 }
@@ -29,13 +29,13 @@ std::optional<SlabId> SlabPool::take() noexcept {
   if (free_.empty()) return std::nullopt;
   const SlabId slab = free_.back();
   free_.pop_back();
-  is_free_[slab.index()] = false;
+  is_free_[slab.index()] = 0;
   return slab;
 }
 
 void SlabPool::give_back(SlabId slab) noexcept {
-  assert(slab.index() < is_free_.size() && !is_free_[slab.index()]);
-  is_free_[slab.index()] = true;
+  assert(slab.index() < is_free_.size() && !is_free(slab));
+  is_free_[slab.index()] = 1;
   free_.push_back(slab);
 }
 

@@ -23,11 +23,11 @@ class SlabPool {
 
   [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(is_free_.size()); }
   [[nodiscard]] std::uint32_t free_count() const noexcept { return static_cast<std::uint32_t>(free_.size()); }
-  [[nodiscard]] bool is_free(SlabId slab) const noexcept { return is_free_[slab.index()]; }
+  [[nodiscard]] bool is_free(SlabId slab) const noexcept { return is_free_[slab.index()] != 0; }
 
  private:
   std::vector<SlabId> free_;
-  std::vector<bool> is_free_;
+  std::vector<std::uint8_t> is_free_;  ///< [slabs]; bytes, because bits cost a shift on the step path
 };
 
 }  // namespace prophet
