@@ -119,7 +119,7 @@ std::string table_line(const ReportedRow& reported) {
   const double mean_ns = static_cast<double>(mean_step_ns(m));
   const double bound_ns = per_step(reported.bound.total_ns(), m);
   return fmt::format(
-      "{:<28} {:>5} {:>6} {:>7.2f} {:>6.2f} {:>6.2f} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8.2f}\n",
+      "{:<28} {:>5} {:>6} {:>7.2f} {:>6.2f} {:>6.2f} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}\n",
       describe(reported.row.what) + (reported.is_baseline ? " *" : ""), reported.row.what.batch,
       reported.row.what.slabs, 100 * share(m.total.hit_on_time, m.total.requests),
       100 * share(m.total.hit_late, m.total.requests), 100 * share(m.total.miss, m.total.requests),
@@ -127,7 +127,9 @@ std::string table_line(const ReportedRow& reported) {
       megabytes_per_step(m.bytes.prefetch_wasted + m.bytes.prefetch_cancelled, m),
       milliseconds(per_step(m.stall_ns, m)), milliseconds(static_cast<double>(quantile_ns(m.step_ns, 0.5))),
       milliseconds(static_cast<double>(quantile_ns(m.step_ns, 0.99))), milliseconds(mean_ns),
-      bound_ns == 0 ? 0.0 : mean_ns / bound_ns);
+      reported.row.what.policy == "all-resident" || bound_ns == 0
+          ? "-"
+          : fmt::format("{:.2f}", mean_ns / bound_ns));
 }
 
 std::string table_legend() {

@@ -88,6 +88,21 @@ void TransferQueue::copy_chunk(StreamId stream, const SlabTicket& ticket, std::u
   bytes_.copied += size;
 }
 
+void TransferQueue::copy_rest(const SlabTicket& ticket, std::uint32_t chunks_done) {
+  if (options_.shuffle_chunks) {
+    for (std::uint32_t c = chunks_done; c < chunks_per_expert(); ++c) {
+      copy_chunk(demand_stream_.id(), ticket, chunk_at(c));
+    }
+    return;
+  }
+  // One copy: nothing will overtake it any more, and each submission costs the host time.
+  const std::uint64_t offset = chunk_offset(chunks_done);
+  const std::uint64_t size = arena_.expert_bytes - offset;
+  device_.copy(demand_stream_.id(), slab_view(ticket.slab).slice(offset, size),
+               store_.expert(ticket.expert).slice(offset, size), ticket.expert.value);
+  bytes_.copied += size;
+}
+
 void TransferQueue::wait_for_readers(StreamId stream, const Slab& slab) {
   if (slab.has_unconfirmed_reads) device_.wait(stream, readers_done_.id());
 }
@@ -123,9 +138,7 @@ void TransferQueue::promote(const SlabTicket& ticket) {
   Slab& slab = slabs_[ticket.slab.index()];
   wait_for_readers(demand_stream_.id(), slab);
   wait_for_earlier_chunks(demand_stream_.id(), slab);
-  for (std::uint32_t c = job->chunks_done; c < chunks_per_expert(); ++c) {
-    copy_chunk(demand_stream_.id(), ticket, chunk_at(c));
-  }
+  copy_rest(ticket, job->chunks_done);
   device_.record(demand_stream_.id(), slab.ready.id());
   unconfirmed_demand_.push_back(ticket);
   jobs_.erase(job);

@@ -117,6 +117,7 @@ class TransferQueue {
     return chunk_order_[position];
   }
   [[nodiscard]] std::uint64_t submitted_bytes(const Job& job) const noexcept;
+  void copy_rest(const SlabTicket& ticket, std::uint32_t chunks_done);
   void copy_chunk(StreamId stream, const SlabTicket& ticket, std::uint32_t chunk);
   [[nodiscard]] std::vector<Job>::iterator find_job(const SlabTicket& ticket) noexcept;
 

@@ -1,0 +1,96 @@
+#include "bench/calibrate/fit_profile.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <functional>
+
+#include "runtime/engine/measure_link.hpp"
+
+namespace prophet {
+namespace {
+
+/// One number of a profile that the fit may scale, and the range in which it makes sense.
+struct Knob {
+  std::function<void(GpuProfile&, double)> scale;
+};
+
+std::uint64_t scaled(std::uint64_t value, double factor) {
+  return static_cast<std::uint64_t>(std::llround(std::max(1.0, static_cast<double>(value) * factor)));
+}
+
+const std::vector<Knob>& knobs() {
+  static const std::vector<Knob> all{
+      {[](GpuProfile& p, double f) { p.memory_bytes_per_s *= f; }},
+      {[](GpuProfile& p, double f) { p.link_bytes_per_s *= f; }},
+      {[](GpuProfile& p, double f) { p.flops_per_s *= f; }},
+      {[](GpuProfile& p, double f) { p.launch_latency_ns = scaled(p.launch_latency_ns, f); }},
+      {[](GpuProfile& p, double f) { p.copy_latency_ns = scaled(p.copy_latency_ns, f); }},
+      {[](GpuProfile& p, double f) { p.event_latency_ns = scaled(p.event_latency_ns, f); }},
+      {[](GpuProfile& p, double f) { p.host_submit_ns = scaled(p.host_submit_ns, f); }},
+      {[](GpuProfile& p, double f) { p.host_wake_ns = scaled(p.host_wake_ns, f); }},
+      {[](GpuProfile& p, double f) {
+        p.copy_rate_while_computing = std::clamp(p.copy_rate_while_computing * f, 0.2, 1.0);
+      }},
+      {[](GpuProfile& p, double f) {
+        p.compute_rate_while_copying = std::clamp(p.compute_rate_while_copying * f, 0.2, 1.0);
+      }},
+  };
+  return all;
+}
+
+}  // namespace
+
+GpuProfile first_guess(Device& device) {
+  constexpr std::uint64_t probe_bytes = 64ULL << 20;
+  GpuProfile guess;
+  guess.name = device.info().name;
+  guess.memory_bytes = device.info().memory_bytes;
+  guess.link_bytes_per_s = measure_link_bytes_per_s(device, probe_bytes);
+  guess.link_down_bytes_per_s = guess.link_bytes_per_s;
+  guess.memory_bytes_per_s = guess.link_bytes_per_s;
+  guess.flops_per_s = 1e10;
+  guess.copy_latency_ns = 5000;
+  guess.launch_latency_ns = 5000;
+  guess.event_latency_ns = 10000;
+  guess.host_submit_ns = 500;
+  guess.host_wake_ns = 20000;
+  guess.copy_rate_while_computing = 0.9;
+  guess.compute_rate_while_copying = 0.9;
+  guess.measured = true;
+  return guess;
+}
+
+double mean_log_error(const GpuProfile& profile, std::span<const MeasuredConfig> measured,
+                      std::uint32_t sim_steps) {
+  double sum = 0;
+  for (const MeasuredConfig& m : measured) {
+    const auto predicted = static_cast<double>(predict_on_sim(m.config, profile, sim_steps));
+    sum += std::abs(std::log(predicted / static_cast<double>(m.step_ns)));
+  }
+  return sum / static_cast<double>(measured.size());
+}
+
+GpuProfile fit_profile(GpuProfile start, std::span<const MeasuredConfig> measured, std::uint32_t sim_steps) {
+  GpuProfile best = start;
+  double best_error = mean_log_error(best, measured, sim_steps);
+  for (const double factor : {2.0, 1.5, 1.2, 1.1, 1.04}) {
+    for (bool improved = true; improved;) {
+      improved = false;
+      for (const Knob& knob : knobs()) {
+        for (const double f : {factor, 1.0 / factor}) {
+          GpuProfile candidate = best;
+          knob.scale(candidate, f);
+          const double error = mean_log_error(candidate, measured, sim_steps);
+          if (error >= best_error * 0.999) continue;
+          best = candidate;
+          best_error = error;
+          improved = true;
+        }
+      }
+    }
+  }
+  return best;
+}
+
+}  // namespace prophet

@@ -1,0 +1,120 @@
+#include "bench/calibrate/step_time_config.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "predictor/make_predictor.hpp"
+#include "runtime/cache/make_policy.hpp"
+#include "runtime/device/cpu_device.hpp"
+#include "runtime/device/sim_device.hpp"
+#include "runtime/engine/batch_schedule.hpp"
+#include "runtime/engine/step_loop.hpp"
+#include "runtime/trace/synth.hpp"
+
+namespace prophet {
+namespace {
+
+constexpr std::uint64_t trace_seed = 7;
+constexpr double gb_per_s = 1e9;
+
+RoutingTrace config_trace(const StepTimeConfig& config, std::uint32_t steps) {
+  SynthOptions options;
+  options.layers = config.layers;
+  options.experts = config.experts;
+  options.top_k = config.top_k;
+  options.sequences = config.batch;
+  options.mean_sequence_tokens = steps;
+  options.max_sequence_tokens = steps;
+  options.seed = trace_seed;
+  return synthesise(options);
+}
+
+std::uint64_t median(std::vector<std::uint64_t> values) {
+  return quantile_ns(std::move(values), 0.5);
+}
+
+}  // namespace
+
+std::string StepTimeConfig::describe() const {
+  return fmt::format(
+      "{} KiB experts, {} of {} slabs, batch {}, {}, {}", expert_bytes / 1024, slabs, layers * experts, batch,
+      prefetch ? fmt::format("prefetch in {} KiB chunks", chunk_bytes / 1024) : "on demand",
+      link_bytes_per_s == 0 ? "no throttle" : fmt::format("{:.1f} GB/s", link_bytes_per_s / gb_per_s));
+}
+
+std::vector<StepTimeConfig> fitting_configs() {
+  std::vector<StepTimeConfig> configs;
+  for (const std::uint64_t kib : {192U, 768U}) {
+    for (const std::uint32_t batch : {1U, 4U}) {
+      for (const bool prefetch : {false, true}) {
+        for (const double throttle : {0.0, 1.0 * gb_per_s}) {
+          configs.push_back(
+              {6, 16, 2, kib * 1024, batch, prefetch ? 64U : 32U, prefetch, kib * 1024 / 4, throttle});
+        }
+      }
+    }
+  }
+  return configs;
+}
+
+std::vector<StepTimeConfig> held_out_configs() {
+  std::vector<StepTimeConfig> configs;
+  for (const std::uint64_t kib : {288U, 576U}) {
+    for (const std::uint32_t slabs : {20U, 48U, 80U}) {
+      for (const std::uint32_t batch : {1U, 2U, 3U}) {
+        const bool prefetch = (slabs / 4 + batch) % 2 == 0;
+        configs.push_back({6, 16, 2, kib * 1024, batch, slabs, prefetch, kib * 1024 / (batch + 2), 0.0});
+        if (batch != 2)
+          configs.push_back({6, 16, 2, kib * 1024, batch, slabs, !prefetch, kib * 1024 / 3, 0.7 * gb_per_s});
+      }
+    }
+  }
+  return configs;
+}
+
+std::uint64_t median_step_ns(Device& device, const StepTimeConfig& config, std::uint32_t steps) {
+  const std::uint32_t warm_up = steps / 4;
+  const RoutingTrace trace = config_trace(config, steps + warm_up);
+  const SequenceSplit split = split_sequences(trace, 0, 0, 0);
+  BatchSchedule schedule(trace, split.test, {config.batch, steps + warm_up, 512});
+  const RequestGroups future = collect_requests(trace, schedule);
+  const Workload workload =
+      custom_workload(trace.shape().grid, config.top_k, config.expert_bytes, config.expert_bytes);
+  const HostStore store(device, workload.grid, workload.expert_bytes, random_weights(1, 0.05F));
+
+  EngineOptions engine;
+  engine.cache = {config.slabs, config.top_k * config.batch};
+  engine.transfer.chunk_bytes = config.chunk_bytes;
+  engine.prefetch = {1, config.top_k * config.batch, 0.1F};
+  engine.verify = false;
+  PolicyOptions policy;
+  policy.grid = workload.grid;
+  policy.cache_slabs = config.slabs;
+  PredictorOptions predictor;
+  predictor.grid = workload.grid;
+  predictor.top_k = config.top_k;
+  predictor.lanes = config.batch;
+  predictor.future = {future.offsets, future.experts};
+  const auto oracle = make_predictor(config.prefetch ? "oracle" : "none", predictor);
+  StepLoop loop(device, store, trace, workload, engine, make_policy("lru", policy), oracle.get(),
+                schedule.tokens_max());
+  while (schedule.next()) loop.step(schedule.kind(), schedule.tokens());
+  const std::vector<std::uint64_t>& all = loop.finish().step_ns;
+  return median({all.begin() + std::min<std::ptrdiff_t>(warm_up, std::ssize(all) - 1), all.end()});
+}
+
+std::uint64_t measure_on_cpu(const StepTimeConfig& config, std::uint32_t steps) {
+  const auto device = make_cpu_device({0, config.link_bytes_per_s});
+  return median_step_ns(*device, config, steps);
+}
+
+std::uint64_t predict_on_sim(const StepTimeConfig& config, const GpuProfile& profile, std::uint32_t steps) {
+  GpuProfile throttled = profile;
+  if (config.link_bytes_per_s != 0)
+    throttled.link_bytes_per_s = std::min(profile.link_bytes_per_s, config.link_bytes_per_s);
+  const auto device = make_sim_device(throttled, {0, 0, false});
+  return median_step_ns(*device, config, steps);
+}
+
+}  // namespace prophet

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/device/device.hpp"
+#include "runtime/model/gpu_profile.hpp"
+
+namespace prophet {
+
+/// One way to keep experts, whose step time is measured on a real device and predicted by the sim.
+struct StepTimeConfig {
+  std::uint32_t layers = 6;
+  std::uint32_t experts = 16;
+  std::uint32_t top_k = 2;
+  std::uint64_t expert_bytes = 0;
+  std::uint32_t batch = 1;
+  std::uint32_t slabs = 0;
+  bool prefetch = false;          ///< with the oracle, one layer ahead, so that copies overlap compute
+  std::uint64_t chunk_bytes = 0;  ///< of prefetches
+  double link_bytes_per_s = 0;    ///< throttle; 0: none
+  [[nodiscard]] std::string describe() const;
+};
+
+/// Configurations to fit a profile to, and others, never fitted, to judge it by: all sizes of the second
+/// differ from those of the first; at least 24 of them, half without a throttle.
+[[nodiscard]] std::vector<StepTimeConfig> fitting_configs();
+[[nodiscard]] std::vector<StepTimeConfig> held_out_configs();
+
+/// Median step time in ns of `steps` steps (after as many to warm up as a quarter of them) on `device`, which
+/// has the config's throttle already.
+[[nodiscard]] std::uint64_t median_step_ns(Device& device, const StepTimeConfig& config, std::uint32_t steps);
+
+/// The same on the real cpu device, and on a sim of `profile`.
+[[nodiscard]] std::uint64_t measure_on_cpu(const StepTimeConfig& config, std::uint32_t steps);
+[[nodiscard]] std::uint64_t predict_on_sim(const StepTimeConfig& config, const GpuProfile& profile,
+                                           std::uint32_t steps);
+
+}  // namespace prophet
