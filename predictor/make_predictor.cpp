@@ -1,16 +1,101 @@
 #include "predictor/make_predictor.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <array>
+
+#include "predictor/history_predictor.hpp"
+#include "predictor/oracle_predictor.hpp"
+#include "predictor/previous_token_predictor.hpp"
+#include "predictor/static_predictor.hpp"
+#include "predictor/training_set.hpp"
+#include "predictor/transition_predictor.hpp"
 #include "prophet/error.hpp"
+#include "prophet/limits.hpp"
 
 namespace prophet {
+namespace {
 
-std::vector<std::string> predictor_names() { return {"none"}; }
+using Made = std::unique_ptr<Predictor>;
 
-bool predictor_needs_training(std::string_view) { return false; }
+Made make_none(std::string_view, const PredictorOptions&) {
+  return nullptr;
+}
 
-std::unique_ptr<Predictor> make_predictor(std::string_view name, const PredictorOptions&) {
-  if (name == "none") return nullptr;
-  throw Error(ErrorCode::usage, "--predictor: expected none");
+template <class Learner>
+Made make_learner(std::string_view name, const PredictorOptions& options) {
+  return std::make_unique<Learner>(TrainingSet(name, options), options.lanes);
+}
+
+Made make_previous_token(std::string_view, const PredictorOptions& options) {
+  return std::make_unique<PreviousTokenPredictor>(options.grid, options.top_k, options.lanes);
+}
+
+Made make_oracle(std::string_view, const PredictorOptions& options) {
+  return std::make_unique<OraclePredictor>(options.grid, options.future);
+}
+
+struct Entry {
+  std::string_view name;
+  bool needs_training;
+  Made (*make)(std::string_view name, const PredictorOptions& options);
+};
+
+constexpr std::array predictors{
+    Entry{"none", false, make_none},
+    Entry{"static", true, make_learner<StaticPredictor>},
+    Entry{"previous-token", false, make_previous_token},
+    Entry{"transition", true, make_learner<TransitionPredictor>},
+    Entry{"history", true, make_learner<HistoryPredictor>},
+    Entry{"oracle", false, make_oracle},
+};
+
+const Entry* find(std::string_view name) {
+  for (const Entry& entry : predictors) {
+    if (entry.name == name) return &entry;
+  }
+  return nullptr;
+}
+
+void require_within(std::string_view predictor, std::string_view what, std::uint32_t value,
+                    std::uint32_t max) {
+  if (value >= 1 && value <= max) return;
+  throw Error(ErrorCode::usage,
+              fmt::format("predictor {}: {} {}, expected 1 to {}", predictor, value, what, max));
+}
+
+void check_sizes(std::string_view name, const PredictorOptions& options) {
+  require_within(name, "layers", options.grid.layers, limits::layers_max);
+  require_within(name, "experts a layer", options.grid.experts, limits::experts_per_layer_max);
+  require_within(name, "experts a token (top-k)", options.top_k,
+                 std::min(limits::top_k_max, options.grid.experts));
+  require_within(name, "lanes", options.lanes, limits::lanes_max);
+}
+
+}  // namespace
+
+std::vector<std::string> predictor_names() {
+  std::vector<std::string> names;
+  for (const Entry& entry : predictors) names.emplace_back(entry.name);
+  return names;
+}
+
+bool predictor_needs_training(std::string_view name) {
+  const Entry* const entry = find(name);
+  return entry != nullptr && entry->needs_training;
+}
+
+std::unique_ptr<Predictor> make_predictor(std::string_view name, const PredictorOptions& options) {
+  const Entry* const entry = find(name);
+  if (entry == nullptr) {
+    throw Error(ErrorCode::usage, fmt::format("predictor {} is unknown; known are {}", name,
+                                              fmt::join(predictor_names(), ", ")));
+  }
+  if (entry->make == make_none) return nullptr;
+  check_sizes(name, options);
+  return entry->make(name, options);
 }
 
 }  // namespace prophet
