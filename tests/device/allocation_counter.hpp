@@ -4,6 +4,9 @@
 
 namespace prophet::testing {
 
+/// False under the address and thread sanitizers, which keep operator new for themselves.
+[[nodiscard]] bool heap_allocations_are_counted() noexcept;
+
 /// Calls of operator new so far in this program, on all threads.
 [[nodiscard]] std::uint64_t heap_allocations() noexcept;
 

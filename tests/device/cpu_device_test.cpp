@@ -204,9 +204,9 @@ TEST(CpuDevice, WhatTheHostHasNotIsRefusedBeforeItIsTaken) {
 }
 
 TEST(CpuDevice, AThrottleThatIsNoRateIsRefused) {
-  EXPECT_THROW(make_cpu_device({mib, -1}), Error);
-  EXPECT_THROW(make_cpu_device({mib, std::numeric_limits<double>::quiet_NaN()}), Error);
-  EXPECT_THROW(make_cpu_device({mib, std::numeric_limits<double>::infinity()}), Error);
+  EXPECT_THROW(static_cast<void>(make_cpu_device({mib, -1})), Error);
+  EXPECT_THROW(static_cast<void>(make_cpu_device({mib, std::numeric_limits<double>::quiet_NaN()})), Error);
+  EXPECT_THROW(static_cast<void>(make_cpu_device({mib, std::numeric_limits<double>::infinity()})), Error);
 }
 
 /// Copies among small cells by four streams, each ordered by events after whatever used its cells before, and
