@@ -77,10 +77,11 @@ ReplayMetrics Scenario::replay(Device& device, const Replay& how, const std::fun
                         random_weights(how.engine.seed, weight_scale));
   StepLoop loop(device, store, trace_, workload_, how.engine, policy(how, future), predictor,
                 steps.tokens_max());
+  loop.expect_steps(trace_.tokens());
   if (how.preload) loop.preload();
   while (steps.next()) {
     loop.step(steps.kind(), steps.tokens());
-    if (how.after_step) how.after_step(loop);
+    if (how.after_step) how.after_step(loop, steps.kind());
   }
   const ReplayMetrics metrics = loop.finish();
   loop.cache().check_invariants();

@@ -36,7 +36,7 @@ struct Replay {
   ScheduleOptions schedule;
   bool preload = false;
   Predictor* test_predictor = nullptr;  ///< instead of `predictor`
-  std::function<void(const StepLoop&)> after_step;
+  std::function<void(StepLoop&, StepKind)> after_step;
 };
 
 /// A trace, what is replayed of it, and the model's sizes.
