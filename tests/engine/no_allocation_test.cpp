@@ -5,8 +5,8 @@
 
 #include "predictor/make_predictor.hpp"
 #include "runtime/cache/make_policy.hpp"
-#include "tests/device/allocation_counter.hpp"
 #include "tests/engine/scenario.hpp"
+#include "tests/support/allocation_counter.hpp"
 
 namespace prophet::engine_test {
 namespace {
