@@ -2,50 +2,16 @@
 // operator new.
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
 #include "tests/cache/random_world.hpp"
 #include "tests/memory/random_run.hpp"
-
-namespace {
-
-std::atomic<std::uint64_t> allocations{0};
-
-void* counted(std::size_t bytes) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* const memory = std::malloc(bytes == 0 ? 1 : bytes)) return memory;
-  throw std::bad_alloc();
-}
-
-}  // namespace
-
-void* operator new(std::size_t bytes) {
-  return counted(bytes);
-}
-void* operator new[](std::size_t bytes) {
-  return counted(bytes);
-}
-void operator delete(void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory) noexcept {
-  std::free(memory);
-}
-void operator delete(void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
-void operator delete[](void* memory, std::size_t) noexcept {
-  std::free(memory);
-}
+#include "tests/support/allocation_counter.hpp"
 
 namespace prophet {
 namespace {
 
 using testing_support::RandomWorld;
 
-class StepPath : public testing::TestWithParam<std::string> {};
+class StepPath : public ::testing::TestWithParam<std::string> {};
 
 /// One layer as the engine runs it, with prefetches of which some fail, and a slab lent now and then.
 void run_layer(ExpertCache& cache, const RandomWorld& world, std::size_t group, Random& random) {
@@ -67,31 +33,33 @@ void run_layer(ExpertCache& cache, const RandomWorld& world, std::size_t group, 
 }
 
 TEST_P(StepPath, AllocatesNothingAfterConstruction) {
+  if (!prophet::testing::heap_allocations_are_counted()) GTEST_SKIP() << "the sanitizer keeps operator new";
   const std::uint64_t seed = testing_support::fresh_seed();
   SCOPED_TRACE("PROPHET_SEED=" + std::to_string(seed));
   Random random(seed);
   for (int worlds = 0; worlds < 20; ++worlds) {
     const RandomWorld world(random);
     ExpertCache cache(world.grid(), world.size(), make_policy(GetParam(), world.options()));
-    const std::uint64_t before = allocations.load();
+    const std::uint64_t before = prophet::testing::heap_allocations();
     for (std::size_t group = 0; group < RandomWorld::groups; ++group) {
       run_layer(cache, world, group, random);
     }
-    ASSERT_EQ(allocations.load() - before, 0U);
+    ASSERT_EQ(prophet::testing::heap_allocations() - before, 0U);
   }
 }
 
 TEST(StepPathCanary, ThisProgramCountsAllocations) {
-  const std::uint64_t before = allocations.load();
+  if (!prophet::testing::heap_allocations_are_counted()) GTEST_SKIP() << "the sanitizer keeps operator new";
+  const std::uint64_t before = prophet::testing::heap_allocations();
   ::operator delete(::operator new(8));
-  EXPECT_EQ(allocations.load() - before, 1U);
+  EXPECT_EQ(prophet::testing::heap_allocations() - before, 1U);
 }
 
-std::string test_name(const testing::TestParamInfo<std::string>& info) {
+std::string test_name(const ::testing::TestParamInfo<std::string>& info) {
   return info.param == "least-stale" ? "least_stale" : info.param;
 }
 
-INSTANTIATE_TEST_SUITE_P(Policies, StepPath, testing::ValuesIn(policy_names()), test_name);
+INSTANTIATE_TEST_SUITE_P(Policies, StepPath, ::testing::ValuesIn(policy_names()), test_name);
 
 }  // namespace
 }  // namespace prophet

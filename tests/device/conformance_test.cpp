@@ -8,7 +8,7 @@
 #include "runtime/device/decorators/recording_device.hpp"
 #include "runtime/device/handles.hpp"
 #include "runtime/device/make_device.hpp"
-#include "tests/device/allocation_counter.hpp"
+#include "tests/support/allocation_counter.hpp"
 
 namespace prophet::testing {
 namespace {
