@@ -63,7 +63,7 @@ TEST(HfConfig, AFolderStandsForItsConfig) {
   const auto folder = std::filesystem::path(testing::TempDir()) / "prophet-hf-folder" / "my-olmoe";
   std::filesystem::create_directories(folder);
   EXPECT_EQ(refusal_of([&] { return load_model(folder.string()); }),
-            "'" + (folder / "config.json").string() + "': no such file; expected a JSON file");
+            std::string("'") + (folder / "config.json").string() + "': no such file; expected a JSON file");
   std::filesystem::copy_file(config_file("olmoe-1b-7b"), folder / "config.json");
   EXPECT_EQ(load_model(folder.string()).name, "my-olmoe");
   EXPECT_EQ(load_model((folder / "config.json").string()).name, "my-olmoe");
