@@ -4,6 +4,9 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <limits>
+#include <utility>
+#include <vector>
 
 #include "runtime/engine/measure_link.hpp"
 
@@ -22,7 +25,10 @@ std::uint64_t scaled(std::uint64_t value, double factor) {
 const std::vector<Knob>& knobs() {
   static const std::vector<Knob> all{
       {[](GpuProfile& p, double f) { p.memory_bytes_per_s *= f; }},
-      {[](GpuProfile& p, double f) { p.link_bytes_per_s *= f; }},
+      {[](GpuProfile& p, double f) {
+        // A copy is a read and a write: no faster than the reads alone.
+        p.link_bytes_per_s = std::min(p.link_bytes_per_s * f, p.memory_bytes_per_s);
+      }},
       {[](GpuProfile& p, double f) { p.flops_per_s *= f; }},
       {[](GpuProfile& p, double f) { p.launch_latency_ns = scaled(p.launch_latency_ns, f); }},
       {[](GpuProfile& p, double f) { p.copy_latency_ns = scaled(p.copy_latency_ns, f); }},
@@ -30,10 +36,10 @@ const std::vector<Knob>& knobs() {
       {[](GpuProfile& p, double f) { p.host_submit_ns = scaled(p.host_submit_ns, f); }},
       {[](GpuProfile& p, double f) { p.host_wake_ns = scaled(p.host_wake_ns, f); }},
       {[](GpuProfile& p, double f) {
-        p.copy_rate_while_computing = std::clamp(p.copy_rate_while_computing * f, 0.2, 1.0);
+        p.copy_rate_while_computing = std::clamp(p.copy_rate_while_computing * f, 0.5, 1.0);
       }},
       {[](GpuProfile& p, double f) {
-        p.compute_rate_while_copying = std::clamp(p.compute_rate_while_copying * f, 0.2, 1.0);
+        p.compute_rate_while_copying = std::clamp(p.compute_rate_while_copying * f, 0.5, 1.0);
       }},
   };
   return all;
@@ -71,8 +77,10 @@ double mean_log_error(const GpuProfile& profile, std::span<const MeasuredConfig>
   return sum / static_cast<double>(measured.size());
 }
 
-GpuProfile fit_profile(GpuProfile start, std::span<const MeasuredConfig> measured, std::uint32_t sim_steps) {
-  GpuProfile best = start;
+namespace {
+
+std::pair<GpuProfile, double> descend(GpuProfile best, std::span<const MeasuredConfig> measured,
+                                      std::uint32_t sim_steps) {
   double best_error = mean_log_error(best, measured, sim_steps);
   for (const double factor : {2.0, 1.5, 1.2, 1.1, 1.04}) {
     for (bool improved = true; improved;) {
@@ -88,6 +96,27 @@ GpuProfile fit_profile(GpuProfile start, std::span<const MeasuredConfig> measure
           improved = true;
         }
       }
+    }
+  }
+  return {best, best_error};
+}
+
+}  // namespace
+
+GpuProfile fit_profile(GpuProfile start, std::span<const MeasuredConfig> measured, std::uint32_t sim_steps) {
+  GpuProfile best = start;
+  double best_error = std::numeric_limits<double>::infinity();
+  // Descent ends in the nearest valley; compute-bound and overhead-bound machines begin in different ones.
+  for (const double compute : {1.0, 4.0}) {
+    for (const double overhead : {0.3, 1.0, 3.0}) {
+      GpuProfile from = start;
+      from.flops_per_s *= compute;
+      from.host_wake_ns = scaled(from.host_wake_ns, overhead);
+      from.launch_latency_ns = scaled(from.launch_latency_ns, overhead);
+      const auto [profile, error] = descend(from, measured, sim_steps);
+      if (error >= best_error) continue;
+      best = profile;
+      best_error = error;
     }
   }
   return best;

@@ -10,7 +10,7 @@ namespace prophet {
 
 struct MeasuredConfig {
   StepTimeConfig config;
-  std::uint64_t step_ns = 0;  ///< median, measured
+  std::uint64_t step_ns = 0;  ///< as typical_step_ns measures it
 };
 
 /// A first guess from direct measurements on `device`: link rate of large copies, memory size.

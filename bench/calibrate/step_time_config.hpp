@@ -29,9 +29,10 @@ struct StepTimeConfig {
 [[nodiscard]] std::vector<StepTimeConfig> fitting_configs();
 [[nodiscard]] std::vector<StepTimeConfig> held_out_configs();
 
-/// Median step time in ns of `steps` steps (after as many to warm up as a quarter of them) on `device`, which
-/// has the config's throttle already.
-[[nodiscard]] std::uint64_t median_step_ns(Device& device, const StepTimeConfig& config, std::uint32_t steps);
+/// Step time in ns, the mean of the middle four fifths of `steps` steps (after as many to warm up as a
+/// quarter of them) on `device`, which has the config's throttle already.
+[[nodiscard]] std::uint64_t typical_step_ns(Device& device, const StepTimeConfig& config,
+                                            std::uint32_t steps);
 
 /// The same on the real cpu device, and on a sim of `profile`.
 [[nodiscard]] std::uint64_t measure_on_cpu(const StepTimeConfig& config, std::uint32_t steps);

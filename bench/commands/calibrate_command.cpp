@@ -5,6 +5,7 @@
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "bench/calibrate/fit_profile.hpp"
 #include "bench/calibrate/step_time_config.hpp"
@@ -24,14 +25,14 @@ struct CalibrateArguments {
   std::string device = "cpu";
   std::string out;
   std::string json_path;
-  std::uint32_t steps = 60;
-  std::uint32_t rounds = 3;
+  std::uint32_t steps = 40;
+  std::uint32_t rounds = 5;
   bool validate = false;
   bool quiet = false;
 };
 
-/// Each config is measured once a round, all configs in turn, and its median over the rounds counts: a
-/// machine that is slower for a while is slower for all.
+/// Each config is measured once a round, all configs in turn, and its fastest round counts: what other
+/// programs on the machine took is not the device's.
 std::vector<MeasuredConfig> measure(const std::vector<StepTimeConfig>& configs,
                                     const CalibrateArguments& arguments) {
   std::vector<std::vector<std::uint64_t>> times(configs.size());
@@ -41,8 +42,7 @@ std::vector<MeasuredConfig> measure(const std::vector<StepTimeConfig>& configs,
   }
   std::vector<MeasuredConfig> measured;
   for (std::size_t c = 0; c < configs.size(); ++c) {
-    std::nth_element(times[c].begin(), times[c].begin() + std::ssize(times[c]) / 2, times[c].end());
-    measured.push_back({configs[c], times[c][times[c].size() / 2]});
+    measured.push_back({configs[c], *std::min_element(times[c].begin(), times[c].end())});
   }
   return measured;
 }
@@ -53,7 +53,7 @@ struct Judged {
   double error = 0;  ///< |predicted - measured| / measured
 };
 
-std::vector<Judged> judge(const GpuProfile& profile, const std::vector<MeasuredConfig>& measured,
+std::vector<Judged> judge(const GpuProfile& profile, std::span<const MeasuredConfig> measured,
                           std::uint32_t steps) {
   std::vector<Judged> judged;
   for (const MeasuredConfig& m : measured) {
@@ -119,16 +119,23 @@ void calibrate(const CalibrateArguments& arguments) {
                             "calibrate",
                             arguments.device));
   }
-  log_info("measuring whole steps of the configurations that the profile is fitted to");
-  const std::vector<MeasuredConfig> fitting = measure(fitting_configs(), arguments);
+  std::vector<StepTimeConfig> configs = fitting_configs();
+  const std::size_t fitting = configs.size();
+  if (arguments.validate) {
+    const std::vector<StepTimeConfig> held_out = held_out_configs();
+    configs.insert(configs.end(), held_out.begin(), held_out.end());
+  }
+  log_info(fmt::format("measuring whole steps of {} configurations, {} of them to fit the profile to",
+                       configs.size(), fitting));
+  const std::vector<MeasuredConfig> measured = measure(configs, arguments);
+  const std::span<const MeasuredConfig> fitted = std::span(measured).first(fitting);
   const auto device = make_device(arguments.device, {});
-  const GpuProfile profile = fit_profile(first_guess(*device), fitting, arguments.steps / 2);
+  const GpuProfile profile = fit_profile(first_guess(*device), fitted, arguments.steps / 2);
   log_info(fmt::format("fitted: mean |log(sim / measured)| {:.3f} over {} configurations",
-                       mean_log_error(profile, fitting, arguments.steps), fitting.size()));
+                       mean_log_error(profile, fitted, arguments.steps), fitting));
   if (!arguments.out.empty()) write_text_file(arguments.out, gpu_profile_json(profile));
   if (!arguments.validate) return;
-  log_info("measuring the held-out configurations");
-  const std::vector<Judged> judged = judge(profile, measure(held_out_configs(), arguments), arguments.steps);
+  const std::vector<Judged> judged = judge(profile, std::span(measured).subspan(fitting), arguments.steps);
   print_table(judged);
   if (!arguments.json_path.empty()) write_json(arguments, profile, judged);
 }
@@ -148,7 +155,7 @@ void add_calibrate_command(CLI::App& app) {
   command->add_option("--steps", arguments->steps, "Steps of each measurement")
       ->capture_default_str()
       ->check(CLI::Range(8, 100000));
-  command->add_option("--rounds", arguments->rounds, "Measurements of each configuration; the median counts")
+  command->add_option("--rounds", arguments->rounds, "Measurements of each configuration; the fastest counts")
       ->capture_default_str()
       ->check(CLI::Range(1, 100));
   command->add_flag("--quiet", arguments->quiet, "No remarks on stderr");
