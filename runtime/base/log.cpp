@@ -17,10 +17,16 @@ spdlog::logger& logger() {
 
 }  // namespace
 
-void log_info(std::string_view message) { logger().info("{}", message); }
+void log_info(std::string_view message) {
+  logger().info("{}", message);
+}
 
-void log_warning(std::string_view message) { logger().warn("{}", message); }
+void log_warning(std::string_view message) {
+  logger().warn("{}", message);
+}
 
-void set_quiet(bool quiet) { logger().set_level(quiet ? spdlog::level::warn : spdlog::level::info); }
+void set_quiet(bool quiet) {
+  logger().set_level(quiet ? spdlog::level::warn : spdlog::level::info);
+}
 
 }  // namespace prophet

@@ -4,6 +4,8 @@
 
 namespace prophet {
 
-Version program_version() noexcept { return {PROPHET_VERSION, PROPHET_GIT_COMMIT, PROPHET_GIT_DIRTY}; }
+Version program_version() noexcept {
+  return {PROPHET_VERSION, PROPHET_GIT_COMMIT, PROPHET_GIT_DIRTY};
+}
 
 }  // namespace prophet

@@ -44,8 +44,8 @@ struct ScheduleOptions {
 /// step, or after `steps`. A cursor: copy it to start again. The trace and the sequence list must outlive it.
 class BatchSchedule {
  public:
-  /// Throws Error{usage} when there are no lanes, more than limits::lanes_max, or more than sequences, and for
-  /// prefill passes of no tokens.
+  /// Throws Error{usage} when there are no lanes, more than limits::lanes_max, or more than sequences, and
+  /// for prefill passes of no tokens.
   BatchSchedule(const RoutingTrace& trace, std::span<const SequenceId> sequences,
                 const ScheduleOptions& options);
 
