@@ -76,7 +76,9 @@ std::string forecast_text(const ReplayMetrics& m) {
 
 std::string remarks(const std::vector<ReportedRow>& rows, const ReplaySession& session) {
   const ReplayMetrics& m = rows.front().row.metrics;
-  std::string text = forecast_text(m);
+  std::string text = fmt::format("{} decode steps, {} prefill passes, {} requests\n", m.steps,
+                                 m.prefill_passes, m.total.requests) +
+                     forecast_text(m);
   if (m.slabs_verified > 0) text += fmt::format("contents of {} leased slabs verified\n", m.slabs_verified);
   if (session.device_info().has_bytes) {
     const bool same = m.outputs_digest == rows.back().row.metrics.outputs_digest;
