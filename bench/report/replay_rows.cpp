@@ -85,6 +85,26 @@ nlohmann::json row_json(const ReportedRow& reported) {
           {"bound_ns", m.steps == 0 ? 0 : reported.bound.total_ns() / m.steps}};
 }
 
+nlohmann::json layers_json(const ReportedRow& reported) {
+  const ReplayMetrics& m = reported.row.metrics;
+  nlohmann::json layers = nlohmann::json::array();
+  for (std::size_t l = 0; l < m.layers.size(); ++l) {
+    const LayerCounts& counts = m.layers[l];
+    const ForecastCounts& forecast = m.forecast_layers[l];
+    layers.push_back(
+        {{"layer", l},
+         {"requests", counts.requests},
+         {"hit_on_time", counts.hit_on_time},
+         {"hit_late", counts.hit_late},
+         {"miss", counts.miss},
+         {"forecast_wanted", forecast.wanted},
+         {"forecast_recall_at_k", share(forecast.recalled_at_k, forecast.wanted)},
+         {"forecast_recall_at_2k", share(forecast.recalled_at_2k, forecast.wanted)},
+         {"forecast_precision_not_resident", share(forecast.absent_named_wanted, forecast.absent_named)}});
+  }
+  return layers;
+}
+
 std::string rows_csv(const std::vector<ReportedRow>& rows) {
   std::string text;
   for (const ReportedRow& reported : rows) {

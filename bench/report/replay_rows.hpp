@@ -19,6 +19,10 @@ struct ReportedRow {
 /// One flat object: snake_case keys, units last, plain numbers.
 [[nodiscard]] nlohmann::json row_json(const ReportedRow& reported);
 
+/// One object a layer of the row: requests and what they met, and how well the layer was forecast one layer
+/// ahead.
+[[nodiscard]] nlohmann::json layers_json(const ReportedRow& reported);
+
 /// The same rows as CSV, keys as the header line.
 [[nodiscard]] std::string rows_csv(const std::vector<ReportedRow>& rows);
 
