@@ -22,6 +22,7 @@ namespace {
 
 /// The cpu device runs in real time; without --steps it stops here, and the report says so.
 constexpr std::uint64_t cpu_default_steps = 200;
+constexpr std::uint64_t default_host_memory_mib = 512;
 constexpr std::uint64_t gpu_chunk_bytes = 2ULL << 20;
 constexpr std::uint64_t cpu_chunks_per_expert = 8;
 
@@ -48,7 +49,8 @@ Workload choose_workload(const ReplaySetup& setup, const ModelShape& model) {
   const Workload real = real_workload(model, dtype);
   if (!is_cpu(setup)) return real;
   // Half of the memory holds the host store, half the all-resident baseline's slabs.
-  const std::uint64_t store_bytes = checked_mul(setup.host_memory_mib, 1ULL << 20, "--host-memory") / 2;
+  const std::uint64_t store_bytes =
+      checked_mul(setup.host_memory_mib.value_or(default_host_memory_mib), 1ULL << 20, "--host-memory") / 2;
   return scaled_workload(real, store_bytes / model.grid.size());
 }
 
@@ -106,10 +108,9 @@ void add_replay_options(CLI::App& command, ReplaySetup& setup) {
       "Share of the sequences that only calibrate; default: 0.5 when a policy or predictor learns, else 0");
   command.add_option("--link-gbps", setup.link_gb_per_s,
                      "cpu device: throttle the link to so many GB/s; 0: none");
-  command
-      .add_option("--host-memory", setup.host_memory_mib,
-                  "cpu device: MiB for the host store and the slabs; experts are scaled to fit")
-      ->capture_default_str();
+  command.add_option(
+      "--host-memory", setup.host_memory_mib,
+      "cpu device: MiB for the host store and the slabs; experts are scaled to fit; default: 512");
   command.add_option("--seed", setup.seed, "Of the split, the weights and every random choice")
       ->capture_default_str();
   command.add_flag("!--no-verify", setup.verify, "Do not check the contents of leased slabs");
@@ -123,6 +124,11 @@ std::unique_ptr<LoadedReplay> load_replay(const ReplaySetup& setup, bool learns)
   if (setup.link_gb_per_s < 0 || !std::isfinite(setup.link_gb_per_s)) {
     throw Error(ErrorCode::usage,
                 fmt::format("--link-gbps {}: expected 0 or more GB/s", setup.link_gb_per_s));
+  }
+  if (setup.host_memory_mib && !is_cpu(setup)) {
+    throw Error(ErrorCode::usage,
+                fmt::format("--host-memory {}: {} holds no real bytes; expected it with --device cpu only",
+                            *setup.host_memory_mib, setup.device));
   }
   auto loaded = std::make_unique<LoadedReplay>();
   loaded->model = load_model(setup.model);

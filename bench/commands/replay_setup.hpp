@@ -26,7 +26,7 @@ struct ReplaySetup {
   std::uint32_t prefetch_width = 0;
   std::uint64_t chunk_kib = 0;  ///< 0: 2048 on a GPU, an eighth of an expert on the cpu device
   double link_gb_per_s = 0;
-  std::uint64_t host_memory_mib = 512;
+  std::optional<std::uint64_t> host_memory_mib;  ///< cpu device only; absent: 512
   std::uint64_t seed = 1;
   bool verify = true;
   bool record_timeline = false;
