@@ -1,14 +1,15 @@
 // Whole replays on the sim device: what a user waits for. Wall time of the program, not simulated time.
 #include <benchmark/benchmark.h>
 
-#include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "bench/micro/bench_main.hpp"
+#include "bench/micro/request_streams.hpp"
 #include "runtime/engine/replay_session.hpp"
 #include "runtime/model/load_model.hpp"
-#include "runtime/trace/load_trace.hpp"
 #include "runtime/trace/synth.hpp"
 
 namespace prophet::micro {
@@ -52,8 +53,8 @@ void register_replay(const std::string& name, std::shared_ptr<const RoutingTrace
 }  // namespace
 
 void register_benchmarks() {
-  if (const char* path = std::getenv("PROPHET_TRACE")) {
-    register_replay("sim_replay_60000_steps/trace", std::make_shared<const RoutingTrace>(load_trace(path)));
+  if (std::optional<RoutingTrace> traced = traced_routing()) {
+    register_replay("sim_replay_60000_steps/trace", std::make_shared<const RoutingTrace>(std::move(*traced)));
   } else {
     register_replay("sim_replay_60000_steps/synthetic",
                     std::make_shared<const RoutingTrace>(synthetic_trace()));

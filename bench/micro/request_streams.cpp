@@ -30,10 +30,16 @@ RequestGroups synthetic_requests(const StreamShape& shape) {
   return first_steps(synthesise(options), shape.steps);
 }
 
-std::optional<RequestGroups> traced_requests() {
+std::optional<RoutingTrace> traced_routing() {
   const char* path = std::getenv("PROPHET_TRACE");
   if (path == nullptr || *path == '\0') return std::nullopt;
-  return first_steps(load_trace(path), traced_steps);
+  return load_trace(path);
+}
+
+std::optional<RequestGroups> traced_requests() {
+  const std::optional<RoutingTrace> trace = traced_routing();
+  if (!trace) return std::nullopt;
+  return first_steps(*trace, traced_steps);
 }
 
 }  // namespace prophet::micro

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "runtime/cache/request_groups.hpp"
+#include "runtime/trace/routing_trace.hpp"
 
 namespace prophet::micro {
 
@@ -18,8 +19,11 @@ struct StreamShape {
 
 [[nodiscard]] RequestGroups synthetic_requests(const StreamShape& shape);
 
-/// The first 60,000 decode steps of the trace that the environment variable PROPHET_TRACE names, without
-/// repetitive sequences; nothing when it is not set. Throws Error when it cannot be read.
+/// The trace that the environment variable PROPHET_TRACE names; nothing when it is unset or empty. Throws
+/// Error when it cannot be read.
+[[nodiscard]] std::optional<RoutingTrace> traced_routing();
+
+/// Its first 60,000 decode steps, without repetitive sequences.
 [[nodiscard]] std::optional<RequestGroups> traced_requests();
 
 }  // namespace prophet::micro
