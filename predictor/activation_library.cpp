@@ -3,14 +3,17 @@
 #include <algorithm>
 #include <cmath>
 
+#include "prophet/limits.hpp"
+
 namespace prophet {
 namespace {
 
 std::uint32_t room(const TrainingSet& training) {
   const std::uint64_t matrix_bytes = std::uint64_t{training.shape().grid.size()} * sizeof(float);
-  const std::uint64_t fitting = std::max<std::uint64_t>(ActivationLibrary::bytes_max / matrix_bytes, 1);
+  const std::uint64_t fitting =
+      std::max<std::uint64_t>(limits::activation_library_bytes_max / matrix_bytes, 1);
   return static_cast<std::uint32_t>(
-      std::min<std::uint64_t>({ActivationLibrary::matrices_max, fitting, training.sequences().size()}));
+      std::min<std::uint64_t>({limits::activation_matrices_max, fitting, training.sequences().size()}));
 }
 
 }  // namespace

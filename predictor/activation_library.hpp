@@ -15,10 +15,6 @@ namespace prophet {
 /// Stored expert by expert, matrices side by side: an observation touches one short run of memory an expert.
 class ActivationLibrary {
  public:
-  static constexpr std::uint32_t matrices_max = 128;
-  /// Fewer matrices are kept of a large grid; always at least one.
-  static constexpr std::uint64_t bytes_max = 256ULL << 20;
-
   explicit ActivationLibrary(const TrainingSet& training);
 
   [[nodiscard]] std::uint32_t matrices() const noexcept { return matrices_; }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "prophet/error.hpp"
+#include "prophet/limits.hpp"
 
 namespace prophet {
 namespace {
@@ -38,8 +39,8 @@ TrainingSet::TrainingSet(std::string_view predictor, const PredictorOptions& opt
                               predictor, sequence.value, trace_->sequences().size()));
     }
     const SequenceInfo& info = trace_->sequences()[sequence.index()];
-    const auto tokens =
-        static_cast<std::uint32_t>(std::min<std::uint64_t>(info.tokens, tokens_max - tokens_));
+    const auto tokens = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(info.tokens, limits::training_tokens_max - tokens_));
     if (tokens == 0) continue;
     sequences_.push_back({info.first_token, tokens});
     tokens_ += tokens;

@@ -20,10 +20,6 @@ struct TrainingSequence {
 /// reached through it. A view: the trace must outlive it.
 class TrainingSet {
  public:
-  /// Learning stops after so many tokens, the last sequence cut: it bounds the time to construct a predictor
-  /// and keeps counts exact in a float.
-  static constexpr std::uint64_t tokens_max = 1U << 20;
-
   /// Throws Error{usage} naming `predictor` when there is no trace or no sequence, the trace is not of the
   /// grid and top-k asked for, or a sequence is not in it.
   TrainingSet(std::string_view predictor, const PredictorOptions& options);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "prophet/error.hpp"
+#include "prophet/limits.hpp"
 #include "runtime/base/checked.hpp"
 
 namespace prophet {
@@ -16,12 +17,12 @@ std::size_t checked_size(ExpertGrid grid) {
   const std::uint64_t cells = checked_mul(checked_mul(grid.experts, grid.experts, what),
                                           std::uint64_t{grid.layers} * TransitionEvidence::delta_max, what);
   const std::uint64_t bytes = checked_mul(cells, sizeof(float), what);
-  if (bytes > TransitionEvidence::bytes_max) {
+  if (bytes > limits::transition_table_bytes_max) {
     throw Error(
         ErrorCode::usage,
         fmt::format("predictor transition: {} layers x {} experts need tables of {} bytes, expected at "
                     "most {}",
-                    grid.layers, grid.experts, bytes, TransitionEvidence::bytes_max));
+                    grid.layers, grid.experts, bytes, limits::transition_table_bytes_max));
   }
   return static_cast<std::size_t>(cells);
 }

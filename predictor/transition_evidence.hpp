@@ -23,9 +23,8 @@ namespace prophet {
 class TransitionEvidence {
  public:
   static constexpr std::uint32_t delta_max = 5;
-  static constexpr std::uint64_t bytes_max = 2ULL << 30;
 
-  /// Throws Error{usage} when the table would exceed bytes_max.
+  /// Throws Error{usage} when the table would exceed limits::transition_table_bytes_max.
   explicit TransitionEvidence(const TrainingSet& training);
 
   /// [experts]: what `from`, chosen `delta` layers before `target`, says of each expert of `target`.

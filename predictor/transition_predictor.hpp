@@ -22,7 +22,7 @@ namespace prophet {
 /// the last layers of this one, whose successors were counted so.
 ///
 /// Up to distance_max layers ahead; beyond that, and for a lane without context, it says the popularity.
-/// Memory: layers x 5 x experts^2 floats, refused above TransitionEvidence::bytes_max.
+/// Memory: layers x 5 x experts^2 floats, refused above limits::transition_table_bytes_max.
 class TransitionPredictor final : public Predictor {
  public:
   static constexpr std::uint32_t context_layers_max = 3;

@@ -40,6 +40,11 @@ std::uint64_t typical(std::vector<std::uint64_t> values) {
   return sum / (values.size() - 2 * static_cast<std::size_t>(cut));
 }
 
+bool shares_device(const StepTimeConfig& a, const StepTimeConfig& b) {
+  return a.layers == b.layers && a.experts == b.experts && a.expert_bytes == b.expert_bytes &&
+         a.link_bytes_per_s == b.link_bytes_per_s;
+}
+
 }  // namespace
 
 std::string StepTimeConfig::describe() const {
@@ -51,10 +56,10 @@ std::string StepTimeConfig::describe() const {
 
 std::vector<StepTimeConfig> fitting_configs() {
   std::vector<StepTimeConfig> configs;
-  for (const std::uint64_t kib : {480U, 1536U}) {
-    for (const std::uint32_t batch : {1U, 4U}) {
-      for (const bool prefetch : {false, true}) {
-        for (const double throttle : {0.0, 1.0 * gb_per_s}) {
+  for (const std::uint64_t kib : {4096U, 8192U}) {
+    for (const double throttle : {0.0, 2.0 * gb_per_s}) {
+      for (const std::uint32_t batch : {1U, 4U}) {
+        for (const bool prefetch : {false, true}) {
           configs.push_back(
               {6, 16, 2, kib * 1024, batch, prefetch ? 64U : 32U, prefetch, kib * 1024 / 4, throttle});
         }
@@ -66,28 +71,41 @@ std::vector<StepTimeConfig> fitting_configs() {
 
 std::vector<StepTimeConfig> held_out_configs() {
   std::vector<StepTimeConfig> configs;
-  for (const std::uint64_t kib : {672U, 1152U}) {
-    for (const std::uint32_t slabs : {20U, 48U, 80U}) {
-      for (const std::uint32_t batch : {1U, 2U, 3U}) {
-        const bool prefetch = (slabs / 4 + batch) % 2 == 0;
-        configs.push_back({6, 16, 2, kib * 1024, batch, slabs, prefetch, kib * 1024 / (batch + 2), 0.0});
-        if (batch != 2)
-          configs.push_back({6, 16, 2, kib * 1024, batch, slabs, !prefetch, kib * 1024 / 3, 0.7 * gb_per_s});
+  for (const std::uint64_t kib : {5120U, 6656U}) {
+    for (const double throttle : {0.0, 1.5 * gb_per_s}) {
+      for (const std::uint32_t slabs : {20U, 48U, 80U}) {
+        for (const std::uint32_t batch : {1U, 2U, 3U}) {
+          if (throttle != 0 && batch == 2) continue;
+          const bool prefetch = ((slabs / 4 + batch) % 2 == 0) == (throttle == 0);
+          configs.push_back(
+              {6, 16, 2, kib * 1024, batch, slabs, prefetch, kib * 1024 / (batch + 2), throttle});
+        }
       }
     }
   }
   return configs;
 }
 
-std::uint64_t typical_step_ns(Device& device, const StepTimeConfig& config, std::uint32_t steps) {
+namespace {
+
+Workload workload_of(const StepTimeConfig& config) {
+  return custom_workload({config.layers, config.experts}, config.top_k, config.expert_bytes,
+                         config.expert_bytes);
+}
+
+HostStore host_store(Device& device, const StepTimeConfig& config) {
+  const Workload workload = workload_of(config);
+  return {device, workload.grid, workload.expert_bytes, random_weights(1, 0.05F)};
+}
+
+std::uint64_t typical_step_ns(Device& device, const HostStore& store, const StepTimeConfig& config,
+                              std::uint32_t steps) {
   const std::uint32_t warm_up = steps / 4;
   const RoutingTrace trace = config_trace(config, steps + warm_up);
   const SequenceSplit split = split_sequences(trace, 0, 0, 0);
   BatchSchedule schedule(trace, split.test, {config.batch, steps + warm_up, 512});
   const RequestGroups future = collect_requests(trace, schedule);
-  const Workload workload =
-      custom_workload(trace.shape().grid, config.top_k, config.expert_bytes, config.expert_bytes);
-  const HostStore store(device, workload.grid, workload.expert_bytes, random_weights(1, 0.05F));
+  const Workload workload = workload_of(config);
 
   EngineOptions engine;
   engine.cache = {config.slabs, config.top_k * config.batch};
@@ -110,9 +128,18 @@ std::uint64_t typical_step_ns(Device& device, const StepTimeConfig& config, std:
   return typical({all.begin() + std::min<std::ptrdiff_t>(warm_up, std::ssize(all) - 1), all.end()});
 }
 
-std::uint64_t measure_on_cpu(const StepTimeConfig& config, std::uint32_t steps) {
-  const auto device = make_cpu_device({0, config.link_bytes_per_s});
-  return typical_step_ns(*device, config, steps);
+}  // namespace
+
+std::vector<std::uint64_t> measure_on_cpu(std::span<const StepTimeConfig> configs, std::uint32_t steps) {
+  std::vector<std::uint64_t> times;
+  for (std::size_t first = 0; first < configs.size(); first = times.size()) {
+    const StepTimeConfig& like = configs[first];
+    const auto device = make_cpu_device({0, like.link_bytes_per_s});
+    const HostStore store = host_store(*device, like);
+    for (std::size_t c = first; c < configs.size() && shares_device(configs[c], like); ++c)
+      times.push_back(typical_step_ns(*device, store, configs[c], steps));
+  }
+  return times;
 }
 
 std::uint64_t predict_on_sim(const StepTimeConfig& config, const GpuProfile& profile, std::uint32_t steps) {
@@ -120,7 +147,7 @@ std::uint64_t predict_on_sim(const StepTimeConfig& config, const GpuProfile& pro
   if (config.link_bytes_per_s != 0)
     throttled.link_bytes_per_s = std::min(profile.link_bytes_per_s, config.link_bytes_per_s);
   const auto device = make_sim_device(throttled, {0, 0, false});
-  return typical_step_ns(*device, config, steps);
+  return typical_step_ns(*device, host_store(*device, config), config, steps);
 }
 
 }  // namespace prophet

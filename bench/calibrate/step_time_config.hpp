@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -25,17 +25,19 @@ struct StepTimeConfig {
 };
 
 /// Configurations to fit a profile to, and others, never fitted, to judge it by: all sizes of the second
-/// differ from those of the first; at least 24 of them, half without a throttle.
+/// differ from those of the first; at least 24 of them, half without a throttle. A step touches at least 72
+/// MiB, more than a last-level cache keeps, since the sim has one memory rate (docs/measuring.md).
 [[nodiscard]] std::vector<StepTimeConfig> fitting_configs();
 [[nodiscard]] std::vector<StepTimeConfig> held_out_configs();
 
-/// Step time in ns, the mean of the middle four fifths of `steps` steps (after as many to warm up as a
-/// quarter of them) on `device`, which has the config's throttle already.
-[[nodiscard]] std::uint64_t typical_step_ns(Device& device, const StepTimeConfig& config,
-                                            std::uint32_t steps);
+/// Step times in ns: the mean of the middle four fifths of `steps` steps, after as many to warm up as a
+/// quarter of them.
 
-/// The same on the real cpu device, and on a sim of `profile`.
-[[nodiscard]] std::uint64_t measure_on_cpu(const StepTimeConfig& config, std::uint32_t steps);
+/// Of the real cpu device, for each config, in the order given. Configs of one size and throttle that follow
+/// each other share a device and the host store on it, which take longer to make than a config to measure.
+[[nodiscard]] std::vector<std::uint64_t> measure_on_cpu(std::span<const StepTimeConfig> configs,
+                                                        std::uint32_t steps);
+/// Of a sim of `profile`.
 [[nodiscard]] std::uint64_t predict_on_sim(const StepTimeConfig& config, const GpuProfile& profile,
                                            std::uint32_t steps);
 

@@ -25,8 +25,8 @@ struct CalibrateArguments {
   std::string device = "cpu";
   std::string out;
   std::string json_path;
-  std::uint32_t steps = 40;
-  std::uint32_t rounds = 5;
+  std::uint32_t steps = 24;
+  std::uint32_t rounds = 3;
   bool validate = false;
   bool quiet = false;
 };
@@ -37,8 +37,8 @@ std::vector<MeasuredConfig> measure(const std::vector<StepTimeConfig>& configs,
                                     const CalibrateArguments& arguments) {
   std::vector<std::vector<std::uint64_t>> times(configs.size());
   for (std::uint32_t round = 0; round < arguments.rounds; ++round) {
-    for (std::size_t c = 0; c < configs.size(); ++c)
-      times[c].push_back(measure_on_cpu(configs[c], arguments.steps));
+    const std::vector<std::uint64_t> round_times = measure_on_cpu(configs, arguments.steps);
+    for (std::size_t c = 0; c < configs.size(); ++c) times[c].push_back(round_times[c]);
   }
   std::vector<MeasuredConfig> measured;
   for (std::size_t c = 0; c < configs.size(); ++c) {

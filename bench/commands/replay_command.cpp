@@ -79,6 +79,11 @@ std::string remarks(const std::vector<ReportedRow>& rows, const ReplaySession& s
   std::string text = fmt::format("{} decode steps, {} prefill passes, {} requests\n", m.steps,
                                  m.prefill_passes, m.total.requests) +
                      forecast_text(m);
+  if (rows.front().row.total_ns_max > rows.front().row.total_ns_min) {
+    text += fmt::format("repetitions of the first row took {:.2f} to {:.2f} times its median\n",
+                        static_cast<double>(rows.front().row.total_ns_min) / static_cast<double>(m.total_ns),
+                        static_cast<double>(rows.front().row.total_ns_max) / static_cast<double>(m.total_ns));
+  }
   if (m.slabs_verified > 0) text += fmt::format("contents of {} leased slabs verified\n", m.slabs_verified);
   if (session.device_info().has_bytes) {
     const bool same = m.outputs_digest == rows.back().row.metrics.outputs_digest;

@@ -10,6 +10,7 @@
 
 #include "bench/report/provenance.hpp"
 #include "prophet/error.hpp"
+#include "prophet/limits.hpp"
 #include "runtime/base/checked.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/version.hpp"
@@ -28,6 +29,15 @@ constexpr std::uint64_t cpu_chunks_per_expert = 8;
 
 bool is_cpu(const ReplaySetup& setup) {
   return setup.device == "cpu";
+}
+
+std::uint64_t option_bytes(const char* option, std::uint64_t value, std::uint64_t unit_bytes) {
+  constexpr std::uint64_t bytes_max = 1ULL << 50;
+  if (value > bytes_max / unit_bytes) {
+    throw Error(ErrorCode::usage,
+                fmt::format("{} {}: expected at most {}", option, value, bytes_max / unit_bytes));
+  }
+  return value * unit_bytes;
 }
 
 void check_fit(const ReplaySetup& setup, const RoutingTrace& trace, const ModelShape& model) {
@@ -50,7 +60,7 @@ Workload choose_workload(const ReplaySetup& setup, const ModelShape& model) {
   if (!is_cpu(setup)) return real;
   // Half of the memory holds the host store, half the all-resident baseline's slabs.
   const std::uint64_t store_bytes =
-      checked_mul(setup.host_memory_mib.value_or(default_host_memory_mib), 1ULL << 20, "--host-memory") / 2;
+      option_bytes("--host-memory", setup.host_memory_mib.value_or(default_host_memory_mib), 1ULL << 20) / 2;
   return scaled_workload(real, store_bytes / model.grid.size());
 }
 
@@ -59,10 +69,11 @@ SessionOptions session_options(const ReplaySetup& setup, const Workload& workloa
   options.device = setup.device;
   options.device_options.link_bytes_per_s = setup.link_gb_per_s * 1e9;
   options.steps = setup.steps;
+  options.repetitions = setup.repetitions;
   options.seed = setup.seed;
   options.verify = setup.verify;
   options.record_timeline = setup.record_timeline;
-  options.chunk_bytes = setup.chunk_kib * 1024;
+  options.chunk_bytes = option_bytes("--chunk-kib", setup.chunk_kib, 1024);
   if (setup.chunk_kib == 0) {
     options.chunk_bytes =
         is_cpu(setup) ? ceil_div(workload.expert_bytes, cpu_chunks_per_expert) : gpu_chunk_bytes;
@@ -91,6 +102,10 @@ void add_replay_options(CLI::App& command, ReplaySetup& setup) {
       "--staging-slabs", setup.staging_slabs,
       "Slabs on top of the cache for experts that pass through and for prefetches; default: top-k");
   command.add_option("--steps", setup.steps, "Decode steps at most; 0: the whole trace (cpu device: 200)");
+  command
+      .add_option("--repetitions", setup.repetitions,
+                  "cpu device: run each row so often and keep the one of median length")
+      ->capture_default_str();
   command.add_option("--lookahead", setup.lookahead_layers, "Layers ahead that are forecast")
       ->capture_default_str();
   command.add_option("--prefetch-width", setup.prefetch_width,
@@ -129,6 +144,16 @@ std::unique_ptr<LoadedReplay> load_replay(const ReplaySetup& setup, bool learns)
     throw Error(ErrorCode::usage,
                 fmt::format("--host-memory {}: {} holds no real bytes; expected it with --device cpu only",
                             *setup.host_memory_mib, setup.device));
+  }
+  if (setup.repetitions == 0 || setup.repetitions > limits::repetitions_max) {
+    throw Error(ErrorCode::usage, fmt::format("--repetitions {}: expected 1 to {}", setup.repetitions,
+                                              limits::repetitions_max));
+  }
+  if (setup.repetitions > 1 && !is_cpu(setup)) {
+    throw Error(ErrorCode::usage,
+                fmt::format("--repetitions {}: simulated times are the same each time; expected it with "
+                            "--device cpu only",
+                            setup.repetitions));
   }
   auto loaded = std::make_unique<LoadedReplay>();
   loaded->model = load_model(setup.model);
@@ -186,10 +211,12 @@ std::string replay_preamble(const ReplaySetup& setup, LoadedReplay& loaded, cons
       "memory  {} cache + {} staging slabs = {}, always-resident weights {}; all experts would be {}\n",
       what.slabs, what.staging_slabs, gigabytes(slab_bytes), gigabytes(dense_bytes),
       gigabytes(w.expert_bytes * w.grid.size()));
+  text += "command " + command_line_text() + "\n";
   const Version version = program_version();
   text += fmt::format(
-      "run     seed {}, prophet {} ({}{}){}\n", setup.seed, version.version, version.git_commit,
-      version.git_dirty ? ", modified" : "",
+      "run     seed {}, {}prophet {} ({}{}){}\n", setup.seed,
+      setup.repetitions > 1 ? fmt::format("each row the median of {} repetitions, ", setup.repetitions) : "",
+      version.version, version.git_commit, version.git_dirty ? ", modified" : "",
       loaded.default_steps_applied != 0
           ? fmt::format("; the first {} decode steps, --steps asks for more", loaded.default_steps_applied)
           : "");
@@ -217,6 +244,7 @@ nlohmann::json replay_provenance(const ReplaySetup& setup, LoadedReplay& loaded)
   provenance["simulated"] = device.simulated;
   provenance["link_bytes_per_s"] = loaded.session->link_bytes_per_s();
   provenance["seed"] = setup.seed;
+  provenance["repetitions"] = setup.repetitions;
   return provenance;
 }
 

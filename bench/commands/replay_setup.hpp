@@ -21,6 +21,7 @@ struct ReplaySetup {
   std::uint32_t skip_flags = sequence_flags::repetitive;
   double train_fraction = -1;  ///< negative: 0.5 when something must learn, else 0
   std::uint64_t steps = 0;
+  std::uint32_t repetitions = 1;
   std::optional<std::uint32_t> staging_slabs;  ///< absent: top-k of the model
   std::uint32_t lookahead_layers = 1;
   std::uint32_t prefetch_width = 0;

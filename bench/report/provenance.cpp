@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <string_view>
 #include <vector>
 
 #include "prophet/error.hpp"
@@ -23,6 +24,23 @@ std::vector<std::string>& command_line() {
 
 void remember_command_line(int argc, char** argv) {
   command_line().assign(argv, argv + argc);
+}
+
+std::string command_line_text() {
+  constexpr std::string_view plain =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./:=,+@%";
+  std::string text;
+  for (const std::string& word : command_line()) {
+    if (!text.empty()) text += ' ';
+    if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) {
+      text += word;
+      continue;
+    }
+    text += '\'';
+    for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    text += '\'';
+  }
+  return text;
 }
 
 nlohmann::json provenance_json() {

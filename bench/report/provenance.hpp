@@ -14,6 +14,8 @@ inline constexpr int report_schema_version = 1;
 
 /// Remembers the command line for the results of this process. Call it once, first thing in main.
 void remember_command_line(int argc, char** argv);
+/// It, as a shell takes it: words that need quotes have them.
+[[nodiscard]] std::string command_line_text();
 
 /// What every result says about where it comes from: argv, version, git_commit, git_dirty.
 [[nodiscard]] nlohmann::json provenance_json();

@@ -77,6 +77,8 @@ nlohmann::json row_json(const ReportedRow& reported) {
           {"total_ns", m.total_ns},
           {"compute_ns", m.compute_ns},
           {"stall_ns", m.stall_ns},
+          {"total_ns_min", row.total_ns_min},
+          {"total_ns_max", row.total_ns_max},
           {"step_ns_mean", mean_step_ns(m)},
           {"step_ns_p50", quantile_ns(m.step_ns, 0.50)},
           {"step_ns_p99", quantile_ns(m.step_ns, 0.99)},

@@ -15,8 +15,6 @@ namespace prophet {
 namespace {
 
 constexpr std::uint64_t link_probe_bytes = 64ULL << 20;
-/// Of each stream: the first seconds of a replay, at a size that a viewer still opens.
-constexpr std::uint64_t timeline_spans_max = 1ULL << 17;
 /// Progress is reported this often: often enough for a bar, rarely enough to cost nothing.
 constexpr std::uint64_t progress_steps = 256;
 /// Weights so small that activations neither vanish nor blow up over many layers.
@@ -41,7 +39,7 @@ ReplaySession::ReplaySession(const RoutingTrace& trace, const SequenceSplit& spl
       popularity_(count_popularity(trace, split.train)) {
   if (options_.record_timeline) {
     auto recording =
-        std::make_unique<RecordingDevice>(std::move(device_), RecordingOptions{timeline_spans_max});
+        std::make_unique<RecordingDevice>(std::move(device_), RecordingOptions{limits::timeline_spans_max});
     recording_ = recording.get();
     device_ = std::move(recording);
   }
@@ -99,7 +97,20 @@ std::unique_ptr<Predictor> ReplaySession::predictor(const ReplayCase& what) {
 
 ReplayRow ReplaySession::run(const ReplayCase& what) {
   check(what);
-  return run_on(*device_, *store_, what, false);
+  return repeat_on(*device_, *store_, what, false);
+}
+
+ReplayRow ReplaySession::repeat_on(Device& device, const HostStore& store, const ReplayCase& what,
+                                   bool preload) {
+  std::vector<ReplayRow> rows;
+  for (std::uint32_t r = 0; r < options_.repetitions; ++r)
+    rows.push_back(run_on(device, store, what, preload));
+  std::sort(rows.begin(), rows.end(),
+            [](const auto& a, const auto& b) { return a.metrics.total_ns < b.metrics.total_ns; });
+  ReplayRow median = rows[(rows.size() - 1) / 2];
+  median.total_ns_min = rows.front().metrics.total_ns;
+  median.total_ns_max = rows.back().metrics.total_ns;
+  return median;
 }
 
 ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const ReplayCase& what,
@@ -157,11 +168,11 @@ const ReplayRow& ReplaySession::all_resident(std::uint32_t batch) {
   roomy.ignore_capacity = true;
   ReplayRow row;
   if (device_->info().has_bytes) {
-    row = run_on(*device_, *store_, what, true);
+    row = repeat_on(*device_, *store_, what, true);
   } else {
     const std::unique_ptr<Device> device = make_device(options_.device, roomy);
     const HostStore store(*device, workload_.grid, workload_.expert_bytes, nullptr);
-    row = run_on(*device, store, what, true);
+    row = repeat_on(*device, store, what, true);
   }
   row.what.policy = "all-resident";
   return resident_rows_.emplace(batch, std::move(row)).first->second;

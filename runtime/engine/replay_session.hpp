@@ -26,6 +26,7 @@ struct SessionOptions {
   std::string device = "cpu";
   DeviceOptions device_options;
   std::uint64_t steps = 0;
+  std::uint32_t repetitions = 1;  ///< of each row; the one of median total time is kept
   std::uint32_t prefill_chunk_tokens = 512;
   std::uint64_t seed = 0;
   bool verify = true;
@@ -62,6 +63,8 @@ struct ReplayRow {
   std::uint64_t device_bytes = 0;  ///< slabs, always-resident weights and activations
   std::uint64_t slab_bytes = 0;    ///< of them, cache and staging slabs
   bool fits = true;                ///< within the device's memory; if not, it was given what it needs
+  std::uint64_t total_ns_min = 0;  ///< of the repetitions
+  std::uint64_t total_ns_max = 0;
 };
 
 /// Replays one trace on one device, case by case, with the baselines that each case is judged against.
@@ -96,6 +99,8 @@ class ReplaySession {
 
  private:
   [[nodiscard]] BatchSchedule schedule(std::uint32_t batch) const;
+  [[nodiscard]] ReplayRow repeat_on(Device& device, const HostStore& store, const ReplayCase& what,
+                                    bool preload);
   [[nodiscard]] ReplayRow run_on(Device& device, const HostStore& store, const ReplayCase& what,
                                  bool preload);
   [[nodiscard]] std::unique_ptr<EvictionPolicy> policy(const ReplayCase& what);

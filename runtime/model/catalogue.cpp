@@ -12,7 +12,6 @@
 #include "runtime/model/json_fields.hpp"
 #include "runtime/model/json_text.hpp"
 #include "runtime/model/load_model.hpp"
-#include "runtime/model/model_limits.hpp"
 #include "runtime/model/names.hpp"
 
 namespace prophet {

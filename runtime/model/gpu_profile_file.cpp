@@ -15,7 +15,6 @@ namespace {
 
 constexpr std::string_view format_name = "prophet-gpu-profile";
 constexpr std::uint32_t format_version = 1;
-constexpr std::size_t name_characters_max = 64;
 
 bool is_name_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
@@ -26,7 +25,7 @@ bool is_name(std::string_view name) {
   for (const char c : name) {
     if (!is_name_character(c)) return false;
   }
-  return !name.empty() && name.size() <= name_characters_max;
+  return !name.empty() && name.size() <= limits::profile_name_characters_max;
 }
 
 bool is_whole(const ProfileField& field) {
@@ -56,7 +55,8 @@ ProfileFigure read_figure(const JsonFields& file, const ProfileField& field) {
 std::string read_name(const JsonFields& file) {
   auto name = file.text("name");
   if (!is_name(name))
-    file.refuse("name", fmt::format("1 to {} letters, digits, '-', '_' or '.'", name_characters_max));
+    file.refuse("name",
+                fmt::format("1 to {} letters, digits, '-', '_' or '.'", limits::profile_name_characters_max));
   return name;
 }
 
@@ -65,7 +65,7 @@ void check_writable(const GpuProfile& profile) {
     throw Error(
         ErrorCode::bad_input,
         fmt::format("profile: name of {} characters; expected 1 to {} letters, digits, '-', '_' or '.'",
-                    profile.name.size(), name_characters_max));
+                    profile.name.size(), limits::profile_name_characters_max));
   }
   for (const auto& field : profile_fields) {
     const auto value = profile_value(profile, field);

@@ -6,6 +6,7 @@
 #include <variant>
 #include <vector>
 
+#include "prophet/limits.hpp"
 #include "runtime/model/gpu_profile.hpp"
 
 namespace prophet {
@@ -18,18 +19,17 @@ struct ProfileField {
   double max;
 };
 
-inline constexpr double latency_ns_max = 1e9;
 inline constexpr std::array<ProfileField, 12> profile_fields{{
     {"memory_bytes", &GpuProfile::memory_bytes, 0x1p20, 0x1p50},
     {"memory_bytes_per_s", &GpuProfile::memory_bytes_per_s, 1e6, 1e15},
     {"flops_per_s", &GpuProfile::flops_per_s, 1e6, 1e18},
     {"link_bytes_per_s", &GpuProfile::link_bytes_per_s, 1e6, 1e14},
     {"link_down_bytes_per_s", &GpuProfile::link_down_bytes_per_s, 1e6, 1e14},
-    {"copy_latency_ns", &GpuProfile::copy_latency_ns, 0, latency_ns_max},
-    {"launch_latency_ns", &GpuProfile::launch_latency_ns, 0, latency_ns_max},
-    {"event_latency_ns", &GpuProfile::event_latency_ns, 0, latency_ns_max},
-    {"host_submit_ns", &GpuProfile::host_submit_ns, 0, latency_ns_max},
-    {"host_wake_ns", &GpuProfile::host_wake_ns, 0, latency_ns_max},
+    {"copy_latency_ns", &GpuProfile::copy_latency_ns, 0, limits::profile_latency_ns_max},
+    {"launch_latency_ns", &GpuProfile::launch_latency_ns, 0, limits::profile_latency_ns_max},
+    {"event_latency_ns", &GpuProfile::event_latency_ns, 0, limits::profile_latency_ns_max},
+    {"host_submit_ns", &GpuProfile::host_submit_ns, 0, limits::profile_latency_ns_max},
+    {"host_wake_ns", &GpuProfile::host_wake_ns, 0, limits::profile_latency_ns_max},
     {"copy_rate_while_computing", &GpuProfile::copy_rate_while_computing, 0.01, 1},
     {"compute_rate_while_copying", &GpuProfile::compute_rate_while_copying, 0.01, 1},
 }};

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "prophet/error.hpp"
-#include "runtime/model/model_limits.hpp"
+#include "prophet/limits.hpp"
 
 namespace prophet {
 namespace {

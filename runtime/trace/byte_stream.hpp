@@ -45,10 +45,6 @@ class ByteStream {
 /// The bytes of `source`, which must outlive the stream.
 [[nodiscard]] std::unique_ptr<ByteStream> make_plain_stream(const ByteSource& source);
 
-/// Decoder memory that an .xz file may ask for: its dictionary, of which pages are touched only as far as
-/// there is data. `xz -9` needs 65 MiB.
-inline constexpr std::uint64_t xz_decoder_bytes_max = 80ULL << 20;
-
 /// The unpacked bytes of `source`, an .xz file of one or more streams; `source` must outlive the stream.
 [[nodiscard]] std::unique_ptr<ByteStream> make_xz_stream(const ByteSource& source);
 

@@ -34,14 +34,14 @@ void check_between(std::string_view name, std::uint64_t value, std::uint64_t low
 
 void check_hidden_shape(const HiddenStatesShape& shape) {
   check_between("number of layers", shape.layers, 1, limits::layers_max);
-  check_between("values of a hidden state", shape.hidden, 1, hidden_values_max);
+  check_between("values of a hidden state", shape.hidden, 1, limits::hidden_values_max);
   check_between("dtype", static_cast<std::uint32_t>(shape.dtype), 1, 3);
-  check_between("bytes of one token's hidden states", shape.token_bytes(), 1, hidden_token_bytes_max);
+  check_between("bytes of one token's hidden states", shape.token_bytes(), 1, limits::hidden_token_bytes_max);
 }
 
 /// A frame holds whole tokens, at least one.
 std::uint64_t block_tokens_most(const HiddenStatesShape& shape) {
-  return std::max<std::uint64_t>(1, ptrace_block_bytes_max / shape.token_bytes());
+  return std::max<std::uint64_t>(1, limits::trace_block_bytes_max / shape.token_bytes());
 }
 
 std::uint32_t usual_block_tokens(const HiddenStatesShape& shape) {

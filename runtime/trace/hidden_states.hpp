@@ -34,9 +34,6 @@ struct HiddenStatesShape {
   [[nodiscard]] std::uint64_t token_bytes() const noexcept;
 };
 
-inline constexpr std::uint32_t hidden_values_max = 1U << 16;
-inline constexpr std::uint64_t hidden_token_bytes_max = 64ULL << 20;
-
 /// Some consecutive tokens of a sidecar; a view into the reader, valid until its next call.
 struct HiddenBlock {
   std::uint64_t first_token = 0;

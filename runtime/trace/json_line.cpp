@@ -12,7 +12,6 @@ namespace prophet {
 namespace {
 
 constexpr std::uint64_t format_version = 1;
-constexpr std::size_t skipped_depth_max = 64;
 
 /// Takes nlohmann's events for one object; nothing but the fields asked for is kept.
 class LineHandler final : public nlohmann::json_sax<nlohmann::json> {
@@ -244,7 +243,8 @@ bool LineHandler::start_object(std::size_t) {
     return true;
   }
   if (skip_depth_ == 0 && field_ != Field::unknown) wrong_type("an object", expected_type());
-  if (++skip_depth_ > skipped_depth_max) wrong(fmt::format("nests deeper than {} levels", skipped_depth_max));
+  if (++skip_depth_ > limits::json_depth_max)
+    wrong(fmt::format("nests deeper than {} levels", limits::json_depth_max));
   return true;
 }
 
@@ -266,8 +266,8 @@ bool LineHandler::key(string_t& value) {
 bool LineHandler::start_array(std::size_t) {
   if (depth_ == 0) wrong("is an array, expected an object in braces");
   if (skip_depth_ > 0 || field_ == Field::unknown) {
-    if (++skip_depth_ > skipped_depth_max)
-      wrong(fmt::format("nests deeper than {} levels", skipped_depth_max));
+    if (++skip_depth_ > limits::json_depth_max)
+      wrong(fmt::format("nests deeper than {} levels", limits::json_depth_max));
     return true;
   }
   NestedArray* array = array_of_field();

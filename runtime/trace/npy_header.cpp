@@ -13,7 +13,6 @@ namespace prophet {
 namespace {
 
 constexpr std::string_view magic = "\x93NUMPY";
-constexpr std::size_t dimensions_max = 8;
 
 /// The Python dictionary literal of a header: {'descr': '<u1', 'fortran_order': False, 'shape': (3, 2, 4), }
 class HeaderDictionary {
@@ -119,7 +118,8 @@ class HeaderDictionary {
     expect('(');
     while (!accept(')')) {
       header_.shape.push_back(dimension());
-      if (header_.shape.size() > dimensions_max) wrong(fmt::format("at most {} dimensions", dimensions_max));
+      if (header_.shape.size() > limits::npy_dimensions_max)
+        wrong(fmt::format("at most {} dimensions", limits::npy_dimensions_max));
       if (!accept(',')) {
         expect(')');
         break;

@@ -14,7 +14,6 @@ namespace prophet {
 namespace {
 
 constexpr std::string_view array_suffix = ".npy";
-constexpr zip_int64_t entries_max = 64;
 /// Deflate codes at most 258 bytes in 2 bits.
 constexpr std::uint64_t deflate_ratio_max = 1032;
 
@@ -108,8 +107,9 @@ NpzArchive::NpzArchive(std::span<const std::byte> bytes, std::string_view name) 
 
 void NpzArchive::list_arrays() {
   const zip_int64_t entries = zip_get_num_entries(archive_.get(), 0);
-  if (entries > entries_max)
-    refuse(name_, fmt::format("has {} entries, expected at most {} arrays", entries, entries_max));
+  if (entries > limits::npz_entries_max)
+    refuse(name_,
+           fmt::format("has {} entries, expected at most {} arrays", entries, limits::npz_entries_max));
   for (zip_int64_t i = 0; i < entries; ++i) {
     const char* entry = zip_get_name(archive_.get(), static_cast<zip_uint64_t>(i), ZIP_FL_ENC_GUESS);
     std::string_view array = entry == nullptr ? std::string_view() : entry;

@@ -95,7 +95,7 @@ void check_fixed(std::span<const std::byte> fixed, PtraceHeader& header) {
     refuse(fmt::format("{} tokens unpack to {} bytes: expected at most {}", header.tokens, raw,
                        limits::trace_decompressed_bytes_max));
   }
-  const auto block_tokens_max = ptrace_block_bytes_max / header.token_bytes();
+  const auto block_tokens_max = limits::trace_block_bytes_max / header.token_bytes();
   if (header.block_tokens == 0 || header.block_tokens > block_tokens_max) {
     refuse(fmt::format("tokens of a data frame are {}: expected 1 to {}", header.block_tokens,
                        block_tokens_max));

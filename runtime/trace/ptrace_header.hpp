@@ -42,8 +42,6 @@ inline constexpr std::uint64_t ptrace_fixed_bytes = 96;
 inline constexpr std::uint64_t ptrace_crc_offset = 88;
 inline constexpr std::uint64_t sequence_record_bytes = 20;
 inline constexpr std::uint64_t sequences_per_frame = 32768;
-/// Most that one data frame may unpack to.
-inline constexpr std::uint64_t ptrace_block_bytes_max = 4ULL << 20;
 
 /// A checked header and where the frames after it stand.
 struct PtraceLayout {

@@ -19,9 +19,6 @@ namespace {
 
 using Expert = std::uint32_t;
 
-constexpr std::uint32_t sequence_tokens_max = 1U << 20;
-constexpr double zipf_exponent_max = 4;
-
 template <class Value>
 void check_bounds(std::string_view option, Value value, Value low, Value high) {
   if (value >= low && value <= high) return;  // false for NaN
@@ -34,11 +31,12 @@ void check_options(const SynthOptions& options) {
   check_bounds<std::uint32_t>("experts", options.experts, 1, limits::experts_per_layer_max);
   check_bounds<std::uint32_t>("top_k", options.top_k, 1, std::min(options.experts, limits::top_k_max));
   check_bounds<std::uint32_t>("sequences", options.sequences, 1, limits::sequences_max);
-  check_bounds<std::uint32_t>("max_sequence_tokens", options.max_sequence_tokens, 1, sequence_tokens_max);
+  check_bounds<std::uint32_t>("max_sequence_tokens", options.max_sequence_tokens, 1,
+                              limits::synth_sequence_tokens_max);
   check_bounds<std::uint32_t>("mean_sequence_tokens", options.mean_sequence_tokens, 1,
                               options.max_sequence_tokens);
-  check_bounds<std::uint32_t>("prefill_tokens", options.prefill_tokens, 0, sequence_tokens_max);
-  check_bounds("zipf_exponent", options.zipf_exponent, 0.0, zipf_exponent_max);
+  check_bounds<std::uint32_t>("prefill_tokens", options.prefill_tokens, 0, limits::synth_sequence_tokens_max);
+  check_bounds("zipf_exponent", options.zipf_exponent, 0.0, limits::synth_zipf_exponent_max);
   check_bounds("persistence", options.persistence, 0.0, 1.0);
   check_bounds("coupling", options.coupling, 0.0, 1.0);
   check_bounds("topic_fraction", options.topic_fraction, 0.0, 1.0);

@@ -29,7 +29,7 @@ PtraceHeader checked_header(const TraceShape& shape, TraceProvenance provenance,
   header.hidden_states_file = options.hidden_states_file;
   header.weights = options.weights;
   if (!options.hidden_states_file.empty()) check_sidecar_name(options.hidden_states_file);
-  const auto block_tokens_max = ptrace_block_bytes_max / header.token_bytes();
+  const auto block_tokens_max = limits::trace_block_bytes_max / header.token_bytes();
   if (options.block_tokens > block_tokens_max) {
     refuse(fmt::format("tokens of a data frame are {}: expected at most {}", options.block_tokens,
                        block_tokens_max));

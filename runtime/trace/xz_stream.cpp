@@ -6,6 +6,7 @@
 #include <new>
 
 #include "prophet/error.hpp"
+#include "prophet/limits.hpp"
 #include "runtime/trace/byte_stream.hpp"
 
 namespace prophet {
@@ -14,7 +15,7 @@ namespace {
 class XzStream final : public ByteStream {
  public:
   explicit XzStream(const ByteSource& source) : source_(source), where_(source.where() + " (unpacked)") {
-    if (lzma_stream_decoder(&decoder_, xz_decoder_bytes_max, LZMA_CONCATENATED) != LZMA_OK)
+    if (lzma_stream_decoder(&decoder_, limits::xz_decoder_bytes_max, LZMA_CONCATENATED) != LZMA_OK)
       throw std::bad_alloc();
   }
   ~XzStream() override { lzma_end(&decoder_); }
@@ -55,7 +56,7 @@ class XzStream final : public ByteStream {
           ErrorCode::bad_input,
           fmt::format("{}: the .xz decoder needs {} bytes: expected at most {}; pack it with a smaller "
                       "dictionary",
-                      source_.where(), lzma_memusage(&decoder_), xz_decoder_bytes_max));
+                      source_.where(), lzma_memusage(&decoder_), limits::xz_decoder_bytes_max));
     }
     if (status == LZMA_BUF_ERROR) {
       throw Error(

@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "prophet/error.hpp"
+#include "prophet/limits.hpp"
 #include "runtime/base/checked.hpp"
 #include "runtime/base/random.hpp"
 
@@ -21,11 +22,18 @@ std::vector<std::uint32_t> make_chunk_order(std::uint32_t chunks, const Transfer
   return order;
 }
 
-void check_options(const TransferOptions& options) {
+void check_options(const TransferOptions& options, std::uint64_t expert_bytes) {
   if (options.chunk_bytes == 0 || options.chunks_in_flight == 0) {
     throw Error(ErrorCode::usage,
                 fmt::format("prefetch chunks of {} bytes, {} in flight: expected at least 1 of each",
                             options.chunk_bytes, options.chunks_in_flight));
+  }
+  if (const auto chunks = ceil_div(expert_bytes, options.chunk_bytes);
+      chunks > limits::chunks_per_expert_max) {
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("prefetch chunks of {} bytes cut an expert of {} bytes into {}: expected at most {}",
+                    options.chunk_bytes, expert_bytes, chunks, limits::chunks_per_expert_max));
   }
 }
 
@@ -45,7 +53,7 @@ TransferQueue::TransferQueue(Device& device, const HostStore& store, const Arena
       arena_(arena),
       arena_bytes_(arena_bytes),
       cache_(cache),
-      options_((check_options(options), options)),
+      options_((check_options(options, arena.expert_bytes), options)),
       chunks_per_expert_(static_cast<std::uint32_t>(ceil_div(arena.expert_bytes, options.chunk_bytes))),
       chunk_order_(make_chunk_order(chunks_per_expert_, options)),
       demand_stream_(device, StreamRole::demand_copy),

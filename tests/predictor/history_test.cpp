@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "predictor/activation_library.hpp"
+#include "prophet/limits.hpp"
 #include "tests/predictor/predictor_samples.hpp"
 
 namespace prophet::testing {
@@ -54,7 +55,7 @@ TEST(History, TheCosineDoesNotFavourConcentratedSequences) {
 }
 
 TEST(History, KeepsABoundedNumberOfSequencesEvenlySpaced) {
-  constexpr std::uint32_t sequences = 3 * ActivationLibrary::matrices_max;
+  constexpr std::uint32_t sequences = 3 * limits::activation_matrices_max;
   const RoutingTrace trace = trace_of(
       {1, 256}, 1, std::vector<std::uint32_t>(sequences, 1),
       [](std::size_t sequence, auto, auto) { return std::vector{static_cast<std::uint32_t>(sequence / 3)}; });
@@ -66,7 +67,7 @@ TEST(History, KeepsABoundedNumberOfSequencesEvenlySpaced) {
   for (std::uint32_t s = 0; s < sequences; ++s) training.emplace_back(s);
   options.training = training;
   const ActivationLibrary library(TrainingSet("history", options));
-  ASSERT_EQ(library.matrices(), ActivationLibrary::matrices_max);
+  ASSERT_EQ(library.matrices(), limits::activation_matrices_max);
   for (std::uint32_t m = 0; m < library.matrices(); ++m) {
     EXPECT_EQ(library.shares(LayerId{0}, ExpertId{m})[m], 1.0F);
   }

@@ -1,5 +1,7 @@
 #include "tests/transfer/transfer_world.hpp"
 
+#include "prophet/limits.hpp"
+
 namespace prophet::transfer_test {
 namespace {
 
@@ -122,6 +124,18 @@ TEST(Prefetch, HasRoomForAsManyAsItWasBuiltFor) {
 TEST(Prefetch, ChunksAndTheirNumberAreNotZero) {
   expect_error(ErrorCode::usage, [] { World world({.chunk_bytes = 0}); });
   expect_error(ErrorCode::usage, [] { World world({.chunks_in_flight = 0}); });
+}
+
+TEST(Prefetch, InMoreChunksThanTheLimitIsRefused) {
+  constexpr std::uint64_t expert_bytes = limits::chunks_per_expert_max + 1;
+  const auto device = make_sim_device(plain_profile(), {});
+  const HostStore store(*device, World::grid, expert_bytes, nullptr);
+  const Arena arena = Arena::plan(expert_bytes, 1);
+  const Buffer slabs(*device, MemoryKind::device, arena.total_bytes());
+  ExpertCache cache(World::grid, {1, 0}, World::lru(1));
+  expect_error(ErrorCode::usage,
+               [&] { TransferQueue(*device, store, arena, slabs.view(), cache, {.chunk_bytes = 1}); });
+  EXPECT_NO_THROW(TransferQueue(*device, store, arena, slabs.view(), cache, {.chunk_bytes = 2}));
 }
 
 }  // namespace

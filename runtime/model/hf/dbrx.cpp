@@ -1,7 +1,6 @@
 #include "prophet/limits.hpp"
 #include "runtime/model/hf/families.hpp"
 #include "runtime/model/hf/parts.hpp"
-#include "runtime/model/model_limits.hpp"
 
 namespace prophet::hf {
 

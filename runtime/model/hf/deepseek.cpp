@@ -4,7 +4,6 @@
 #include "runtime/model/hf/families.hpp"
 #include "runtime/model/hf/layers.hpp"
 #include "runtime/model/hf/parts.hpp"
-#include "runtime/model/model_limits.hpp"
 
 /// DeepSeek and GLM-4 MoE: the first layers are dense, shared experts stand beside the routed ones.
 namespace prophet::hf {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "runtime/model/model_limits.hpp"
+#include "prophet/limits.hpp"
 
 namespace prophet::hf {
 

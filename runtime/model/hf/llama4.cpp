@@ -6,7 +6,6 @@
 #include "runtime/model/hf/families.hpp"
 #include "runtime/model/hf/layers.hpp"
 #include "runtime/model/hf/parts.hpp"
-#include "runtime/model/model_limits.hpp"
 
 /// Llama 4's text model. The vision tower of the multimodal checkpoints is not counted.
 namespace prophet::hf {

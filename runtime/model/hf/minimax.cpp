@@ -6,7 +6,6 @@
 #include "runtime/model/hf/families.hpp"
 #include "runtime/model/hf/layers.hpp"
 #include "runtime/model/hf/parts.hpp"
-#include "runtime/model/model_limits.hpp"
 
 namespace prophet::hf {
 namespace {

@@ -2,7 +2,6 @@
 #include "runtime/model/hf/families.hpp"
 #include "runtime/model/hf/layers.hpp"
 #include "runtime/model/hf/parts.hpp"
-#include "runtime/model/model_limits.hpp"
 
 /// Mixtral and those that are Mixtral but for a few parts.
 namespace prophet::hf {

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include "prophet/limits.hpp"
-#include "runtime/model/model_limits.hpp"
 
 namespace prophet::hf {
 

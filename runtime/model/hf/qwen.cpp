@@ -6,7 +6,6 @@
 #include "runtime/model/hf/families.hpp"
 #include "runtime/model/hf/layers.hpp"
 #include "runtime/model/hf/parts.hpp"
-#include "runtime/model/model_limits.hpp"
 
 /// Qwen2-MoE and Qwen3-MoE: mlp_only_layers and decoder_sparse_step say which layers are dense.
 namespace prophet::hf {
