@@ -1,0 +1,160 @@
+#include "tests/cuda_on_cpu/cudart/calls.hpp"
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "tests/cuda_on_cpu/control.hpp"
+#include "tests/cuda_on_cpu/cudart/quiet_lock.hpp"
+
+namespace prophet::cuda_on_cpu {
+namespace {
+
+struct Fault {
+  std::string function;  ///< empty: any
+  std::uint64_t remaining = 0;
+  cudaError_t error = cudaSuccess;
+};
+
+struct State {
+  std::mutex mutex;
+  std::map<std::string, std::uint64_t> calls;
+  std::vector<Fault> call_faults;
+  std::vector<Fault> operation_faults;
+  std::uint64_t operations = 0;
+  cudaError_t sticky = cudaSuccess;
+  cudaError_t late = cudaSuccess;
+};
+
+/// Never destroyed: workers may still run while the process ends.
+State& state() {
+  static State& instance = *new State;
+  return instance;
+}
+
+thread_local cudaError_t last = cudaSuccess;
+
+/// Counts one event down in every fault that it concerns, and removes the first that is due.
+cudaError_t due(std::vector<Fault>& faults, const std::string& function) {
+  cudaError_t error = cudaSuccess;
+  for (auto fault = faults.begin(); fault != faults.end();) {
+    const bool concerned = fault->function.empty() || fault->function == function;
+    if (!concerned || --fault->remaining != 0) {
+      ++fault;
+      continue;
+    }
+    if (error == cudaSuccess) error = fault->error;
+    fault = faults.erase(fault);
+  }
+  return error;
+}
+
+void latch(State& all, cudaError_t error) {
+  if (all.sticky == cudaSuccess && is_sticky(error)) all.sticky = error;
+}
+
+}  // namespace
+
+cudaError_t begin_call(const char* function) {
+  State& all = state();
+  const QuietLock lock(all.mutex);
+  ++all.calls[function];
+  const cudaError_t fault = due(all.call_faults, function);
+  latch(all, fault);
+  return all.sticky != cudaSuccess ? all.sticky : fault;
+}
+
+cudaError_t end_call(cudaError_t result) {
+  if (result != cudaSuccess) last = result;
+  return result;
+}
+
+cudaError_t begin_operation() {
+  State& all = state();
+  const QuietLock lock(all.mutex);
+  ++all.operations;
+  const cudaError_t fault = due(all.operation_faults, "");
+  return all.sticky != cudaSuccess ? all.sticky : fault;
+}
+
+void report_late_error(cudaError_t error) {
+  State& all = state();
+  const QuietLock lock(all.mutex);
+  latch(all, error);
+  if (all.late == cudaSuccess) all.late = error;
+}
+
+cudaError_t take_late_error() {
+  State& all = state();
+  const QuietLock lock(all.mutex);
+  if (all.sticky != cudaSuccess) return all.sticky;
+  return std::exchange(all.late, cudaSuccess);
+}
+
+cudaError_t last_error(bool forget) {
+  State& all = state();
+  const QuietLock lock(all.mutex);
+  if (all.sticky != cudaSuccess) return all.sticky;
+  const cudaError_t result = last;
+  if (forget) last = cudaSuccess;
+  return result;
+}
+
+std::map<std::string, std::uint64_t> calls() {
+  State& all = state();
+  const QuietLock lock(all.mutex);
+  return all.calls;
+}
+
+void forget_calls() {
+  State& all = state();
+  const QuietLock lock(all.mutex);
+  all.calls.clear();
+  all.operations = 0;
+}
+
+void fail_call(const std::string& function, std::uint64_t nth, cudaError_t error) {
+  State& all = state();
+  const QuietLock lock(all.mutex);
+  all.call_faults.push_back({function, nth, error});
+}
+
+void fail_any_call(std::uint64_t nth, cudaError_t error) {
+  fail_call("", nth, error);
+}
+
+void fail_operation(std::uint64_t nth, cudaError_t error) {
+  State& all = state();
+  const QuietLock lock(all.mutex);
+  all.operation_faults.push_back({"", nth, error});
+}
+
+std::uint64_t operations() {
+  State& all = state();
+  const QuietLock lock(all.mutex);
+  return all.operations;
+}
+
+bool is_sticky(cudaError_t error) {
+  // What cuda_runtime_api.h says of these: "the process must be terminated and relaunched".
+  constexpr std::array sticky = {
+      cudaErrorECCUncorrectable,    cudaErrorNvlinkUncorrectable, cudaErrorContained,
+      cudaErrorIllegalAddress,      cudaErrorLaunchTimeout,       cudaErrorAssert,
+      cudaErrorHardwareStackError,  cudaErrorIllegalInstruction,  cudaErrorMisalignedAddress,
+      cudaErrorInvalidAddressSpace, cudaErrorInvalidPc,           cudaErrorLaunchFailure,
+      cudaErrorTensorMemoryLeak,    cudaErrorMpsClientTerminated, cudaErrorExternalDevice,
+  };
+  return std::find(sticky.begin(), sticky.end(), error) != sticky.end();
+}
+
+void clear_faults() {
+  State& all = state();
+  const QuietLock lock(all.mutex);
+  all.call_faults.clear();
+  all.operation_faults.clear();
+  all.sticky = cudaSuccess;
+  all.late = cudaSuccess;
+  last = cudaSuccess;
+}
+
+}  // namespace prophet::cuda_on_cpu

@@ -1,0 +1,112 @@
+#include "tests/cuda_on_cpu/cudart/graph.hpp"
+
+#include <algorithm>
+#include <random>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include "tests/cuda_on_cpu/cudart/calls.hpp"
+#include "tests/cuda_on_cpu/cudart/condition.hpp"
+
+namespace prophet::cuda_on_cpu {
+namespace {
+
+using Copies = std::unordered_map<const GraphNode*, NodePtr>;
+
+NodePtr copy_of(const GraphNode& node, const Copies& copies) {
+  auto copy = std::make_shared<GraphNode>(node);
+  for (NodePtr& before : copy->after) before = copies.at(before.get());
+  if (node.conditional) {
+    copy->conditional = std::make_shared<Conditional>(*node.conditional);
+    for (GraphPtr& body : copy->conditional->bodies) body = copy_of(*body);
+  }
+  return copy;
+}
+
+const Graph* chosen_body(const Conditional& conditional) {
+  const unsigned value = condition(conditional.handle);
+  std::size_t index = value;
+  if (conditional.type == cudaGraphCondTypeIf) index = value != 0 ? 0 : 1;
+  if (conditional.type == cudaGraphCondTypeWhile) index = value != 0 ? 0 : conditional.bodies.size();
+  return index < conditional.bodies.size() ? conditional.bodies[index].get() : nullptr;
+}
+
+cudaError_t run_nodes(const Graph& graph, std::mt19937_64& random);
+
+cudaError_t run_conditional(const Conditional& conditional, std::mt19937_64& random) {
+  const Graph* body = chosen_body(conditional);
+  while (body != nullptr) {
+    if (const cudaError_t result = run_nodes(*body, random); result != cudaSuccess) return result;
+    if (conditional.type != cudaGraphCondTypeWhile) break;
+    body = chosen_body(conditional);
+  }
+  return cudaSuccess;
+}
+
+cudaError_t run_nodes(const Graph& graph, std::mt19937_64& random) {
+  std::vector<NodePtr> waiting = graph.nodes;
+  std::unordered_set<const GraphNode*> done;
+  const auto is_ready = [&](const NodePtr& node) {
+    return std::all_of(node->after.begin(), node->after.end(),
+                       [&](const NodePtr& before) { return done.contains(before.get()); });
+  };
+  while (!waiting.empty()) {
+    const auto first_waiting = std::partition(waiting.begin(), waiting.end(), is_ready);
+    const auto ready = static_cast<std::uint64_t>(first_waiting - waiting.begin());
+    if (ready == 0) return cudaErrorInvalidValue;
+    const auto drawn = waiting.begin() + static_cast<std::ptrdiff_t>(random() % ready);
+    const NodePtr node = *drawn;
+    waiting.erase(drawn);
+    cudaError_t result = cudaSuccess;
+    if (node->conditional)
+      result = run_conditional(*node->conditional, random);
+    else if (node->run)
+      result = node->run();
+    if (result != cudaSuccess) return result;
+    done.insert(node.get());
+  }
+  return cudaSuccess;
+}
+
+}  // namespace
+
+HandleTable<cudaGraph_t, Graph>& graphs() {
+  static auto& table = *new HandleTable<cudaGraph_t, Graph>(0x53000000);
+  return table;
+}
+
+HandleTable<cudaGraph_t, Graph>& body_graphs() {
+  static auto& table = *new HandleTable<cudaGraph_t, Graph>(0x54000000);
+  return table;
+}
+
+HandleTable<cudaGraphExec_t, Graph>& graph_execs() {
+  static auto& table = *new HandleTable<cudaGraphExec_t, Graph>(0x55000000);
+  return table;
+}
+
+GraphPtr find_graph(cudaGraph_t handle) {
+  GraphPtr found = graphs().find(handle);
+  return found ? found : body_graphs().find(handle);
+}
+
+GraphPtr copy_of(const Graph& graph) {
+  auto copy = std::make_shared<Graph>(graph);
+  Copies copies;
+  for (NodePtr& node : copy->nodes) {
+    const GraphNode* original = node.get();
+    node = copy_of(*original, copies);
+    copies[original] = node;
+  }
+  return copy;
+}
+
+cudaError_t run_graph(const Graph& graph, std::uint64_t seed) {
+  for (const auto& handle : graph.conditional_handles)
+    if (handle.assign) set_condition(handle.handle, handle.value);
+  std::mt19937_64 random(seed);
+  return run_nodes(graph, random);
+}
+
+}  // namespace prophet::cuda_on_cpu

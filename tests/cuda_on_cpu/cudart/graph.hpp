@@ -1,0 +1,59 @@
+#pragma once
+
+#include <driver_types.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "tests/cuda_on_cpu/cudart/handle_table.hpp"
+
+namespace prophet::cuda_on_cpu {
+
+struct Graph;
+struct GraphNode;
+using NodePtr = std::shared_ptr<GraphNode>;
+
+/// What a conditional node decides on, and the bodies it decides between.
+struct Conditional {
+  cudaGraphConditionalHandle handle = 0;
+  cudaGraphConditionalNodeType type = cudaGraphCondTypeIf;
+  std::vector<std::shared_ptr<Graph>> bodies;
+  std::vector<cudaGraph_t> handles;  ///< of the bodies, given to the caller
+};
+
+struct GraphNode {
+  cudaGraphNodeType type = cudaGraphNodeTypeEmpty;
+  std::function<cudaError_t()> run;
+  bool is_host_function = false;
+  std::vector<NodePtr> after;
+  std::shared_ptr<Conditional> conditional;
+};
+
+/// Nodes in the order in which they were added: every node stands behind those that it comes after.
+struct Graph {
+  std::vector<NodePtr> nodes;
+  struct HandleDefault {
+    cudaGraphConditionalHandle handle = 0;
+    unsigned value = 0;
+    bool assign = false;  ///< at every launch
+  };
+  std::vector<HandleDefault> conditional_handles;
+  std::uint64_t id = 0;
+};
+using GraphPtr = std::shared_ptr<Graph>;
+
+[[nodiscard]] HandleTable<cudaGraph_t, Graph>& graphs();
+/// Bodies of conditional nodes: they are alive as long as their node.
+[[nodiscard]] HandleTable<cudaGraph_t, Graph>& body_graphs();
+[[nodiscard]] HandleTable<cudaGraphExec_t, Graph>& graph_execs();
+[[nodiscard]] GraphPtr find_graph(cudaGraph_t handle);
+
+/// A graph that shares no node with the original.
+[[nodiscard]] GraphPtr copy_of(const Graph& graph);
+
+/// Runs all nodes, one after another, in an order that the edges allow and the seed draws.
+cudaError_t run_graph(const Graph& graph, std::uint64_t seed);
+
+}  // namespace prophet::cuda_on_cpu
