@@ -1,0 +1,233 @@
+#include <atomic>
+#include <numeric>
+
+#include "tests/cuda_on_cpu/self/vehicle_test.hpp"
+#include "tests/kernels/numbers.hpp"
+
+namespace prophet::cuda_on_cpu {
+namespace {
+
+using prophet::testing::fresh_seed;
+
+/// Every test under threads, threads with jitter, and the strict mode's single thread.
+struct Mode {
+  const char* name;
+  bool strict;
+  unsigned jitter_us;
+};
+
+class CudartStream : public VehicleTest, public ::testing::WithParamInterface<Mode> {
+ protected:
+  void SetUp() override {
+    VehicleTest::SetUp();
+    play(GetParam().strict, fresh_seed(), GetParam().jitter_us);
+  }
+};
+
+struct Note {
+  std::vector<int>* notes;
+  int value;
+};
+void take_note(void* argument) {
+  const auto* note = static_cast<Note*>(argument);
+  note->notes->push_back(note->value);
+}
+
+TEST_P(CudartStream, RunsItsOperationsInOrder) {
+  const OwnedStream stream;
+  std::vector<int> notes;
+  std::vector<Note> all;
+  for (int i = 0; i < 50; ++i) all.push_back({&notes, i});
+  for (Note& note : all) PROPHET_EXPECT_CUDA(cudaLaunchHostFunc(stream, take_note, &note));
+  PROPHET_EXPECT_CUDA(cudaStreamSynchronize(stream));
+  std::vector<int> expected(50);
+  std::iota(expected.begin(), expected.end(), 0);
+  EXPECT_EQ(notes, expected);
+}
+
+TEST_P(CudartStream, WaitsForTheRecordThatWasTheLatestWhenItWasAsked) {
+  const OwnedStream producer;
+  const OwnedStream consumer;
+  const OwnedEvent event;
+  const auto source = pinned_memory<int>(2);
+  const auto target = device_memory<int>(1);
+  const auto seen = device_memory<int>(2);
+  source[0] = 10;
+  source[1] = 11;
+  const auto send = [&](int which) {
+    PROPHET_EXPECT_CUDA(cudaMemcpyAsync(target.data(), &source[static_cast<std::size_t>(which)], 4,
+                                        cudaMemcpyHostToDevice, producer));
+    PROPHET_EXPECT_CUDA(cudaEventRecord(event, producer));
+  };
+  const OwnedEvent taken;
+  send(0);
+  PROPHET_EXPECT_CUDA(cudaStreamWaitEvent(consumer, event, 0));
+  PROPHET_EXPECT_CUDA(cudaMemcpyAsync(seen.data(), target.data(), 4, cudaMemcpyDeviceToDevice, consumer));
+  PROPHET_EXPECT_CUDA(cudaEventRecord(taken, consumer));
+  PROPHET_EXPECT_CUDA(cudaStreamWaitEvent(producer, taken, 0));
+  send(1);  // the first wait still means the first record: else the two streams would wait for each other
+  PROPHET_EXPECT_CUDA(cudaStreamWaitEvent(consumer, event, 0));
+  PROPHET_EXPECT_CUDA(cudaMemcpyAsync(seen.data() + 1, target.data(), 4, cudaMemcpyDeviceToDevice, consumer));
+  PROPHET_EXPECT_CUDA(cudaStreamSynchronize(consumer));
+  EXPECT_EQ(read_back(seen), (std::vector<int>{10, 11}));
+}
+
+TEST_P(CudartStream, TakesAnEventThatWasNeverRecordedAsDone) {
+  const OwnedStream stream;
+  const OwnedEvent event;
+  PROPHET_EXPECT_CUDA(cudaEventQuery(event));
+  PROPHET_EXPECT_CUDA(cudaEventSynchronize(event));
+  PROPHET_EXPECT_CUDA(cudaStreamWaitEvent(stream, event, 0));
+}
+
+TEST_P(CudartStream, PollingComesToAnEnd) {
+  const OwnedStream stream;
+  const OwnedEvent event;
+  const auto memory = device_memory<int>(1000);
+  for (int i = 0; i < 10; ++i) PROPHET_EXPECT_CUDA(cudaMemsetAsync(memory.data(), i, memory.bytes(), stream));
+  PROPHET_EXPECT_CUDA(cudaEventRecord(event, stream));
+  cudaError_t status = cudaErrorNotReady;
+  while ((status = cudaEventQuery(event)) == cudaErrorNotReady) {
+  }
+  EXPECT_EQ(status, cudaSuccess);
+  PROPHET_EXPECT_CUDA(cudaStreamQuery(stream));
+  (void)cudaGetLastError();
+}
+
+/// Two buffers, filled by one stream and read by the other, with an event for "full" and one for "read" each.
+/// Returns how many of `rounds` were read wrong. Leaving out the wait for "read" is the planted defect.
+int double_buffer(bool wait_for_readers, int rounds) {
+  constexpr std::size_t size = 4096;
+  const OwnedStream copies;
+  const OwnedStream compute;
+  const OwnedEvent full[2];
+  const OwnedEvent read[2];
+  const auto source = pinned_memory<int>(size * static_cast<std::size_t>(rounds));
+  const auto buffers = device_memory<int>(2 * size);
+  const auto results = device_memory<int>(size * static_cast<std::size_t>(rounds));
+  for (std::size_t i = 0; i < source.size(); ++i) source[i] = static_cast<int>(i);
+  for (int round = 0; round < rounds; ++round) {
+    const auto offset = size * static_cast<std::size_t>(round);
+    int* buffer = buffers.data() + size * static_cast<std::size_t>(round % 2);
+    if (wait_for_readers) PROPHET_EXPECT_CUDA(cudaStreamWaitEvent(copies, read[round % 2], 0));
+    PROPHET_EXPECT_CUDA(
+        cudaMemcpyAsync(buffer, source.data() + offset, size * sizeof(int), cudaMemcpyHostToDevice, copies));
+    PROPHET_EXPECT_CUDA(cudaEventRecord(full[round % 2], copies));
+    PROPHET_EXPECT_CUDA(cudaStreamWaitEvent(compute, full[round % 2], 0));
+    PROPHET_EXPECT_CUDA(cudaMemcpyAsync(results.data() + offset, buffer, size * sizeof(int),
+                                        cudaMemcpyDeviceToDevice, compute));
+    PROPHET_EXPECT_CUDA(cudaEventRecord(read[round % 2], compute));
+  }
+  PROPHET_EXPECT_CUDA(cudaDeviceSynchronize());
+  const std::vector<int> got = read_back(results);
+  int wrong = 0;
+  for (std::size_t i = 0; i < got.size(); i += size) wrong += got[i] != static_cast<int>(i);
+  return wrong;
+}
+
+TEST_P(CudartStream, ABufferIsNotOverwrittenBeforeItsReaderIsDone) {
+  EXPECT_EQ(double_buffer(true, 20), 0);
+}
+
+TEST_P(CudartStream, ABlockingStreamKeepsTheOrderOfTheLegacyStream) {
+  const OwnedStream blocking(cudaStreamDefault);
+  std::vector<int> notes;
+  std::vector<Note> all;
+  for (int i = 0; i < 20; ++i) all.push_back({&notes, i});
+  for (Note& note : all) {
+    const cudaStream_t stream = note.value % 2 == 0 ? cudaStream_t{} : blocking;
+    PROPHET_EXPECT_CUDA(cudaLaunchHostFunc(stream, take_note, &note));
+  }
+  PROPHET_EXPECT_CUDA(cudaStreamSynchronize(nullptr));
+  PROPHET_EXPECT_CUDA(cudaStreamSynchronize(blocking));
+  std::vector<int> expected(20);
+  std::iota(expected.begin(), expected.end(), 0);
+  EXPECT_EQ(notes, expected);
+}
+
+TEST_P(CudartStream, WhatADestroyedStreamHoldsStillRuns) {
+  const auto memory = device_memory<unsigned char>(64);
+  cudaStream_t stream = nullptr;
+  const OwnedEvent event;
+  PROPHET_EXPECT_CUDA(cudaStreamCreate(&stream));
+  PROPHET_EXPECT_CUDA(cudaMemsetAsync(memory.data(), 7, memory.bytes(), stream));
+  PROPHET_EXPECT_CUDA(cudaEventRecord(event, stream));
+  PROPHET_EXPECT_CUDA(cudaStreamDestroy(stream));
+  PROPHET_EXPECT_CUDA(cudaEventSynchronize(event));
+  EXPECT_EQ(read_back(memory), std::vector<unsigned char>(64, 7));
+  EXPECT_EQ(cudaStreamSynchronize(stream), cudaErrorInvalidResourceHandle);
+  EXPECT_EQ(cudaMemsetAsync(memory.data(), 7, 64, stream), cudaErrorInvalidResourceHandle);
+  EXPECT_EQ(cudaStreamDestroy(stream), cudaErrorInvalidResourceHandle);
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, CudartStream,
+                         ::testing::Values(Mode{"Threads", false, 0}, Mode{"Jitter", false, 200},
+                                           Mode{"Strict", true, 0}),
+                         [](const auto& parameter) { return parameter.param.name; });
+
+class CudartOrder : public VehicleTest {};
+
+TEST_F(CudartOrder, AForgottenWaitForReadersShowsInStrictOrder) {
+  int wrong = 0;
+  for (std::uint64_t seed = 1; seed <= 5; ++seed) {
+    play(true, seed);
+    wrong += double_buffer(false, 20);
+  }
+  EXPECT_GT(wrong, 0);
+}
+
+TEST_F(CudartOrder, AForgottenWaitForReadersShowsUnderJitter) {
+  play(false, 1, 500);
+  int wrong = 0;
+  for (int attempt = 0; attempt < 20 && wrong == 0; ++attempt) wrong = double_buffer(false, 20);
+  EXPECT_GT(wrong, 0);
+}
+
+TEST_F(CudartOrder, ANonBlockingStreamDoesNotWaitForTheLegacyStream) {
+  const OwnedStream free_stream;
+  std::atomic<bool> release{false};
+  const auto hold = [](void* flag) {
+    while (!static_cast<std::atomic<bool>*>(flag)->load()) {
+    }
+  };
+  PROPHET_EXPECT_CUDA(cudaLaunchHostFunc(nullptr, hold, &release));
+  const OwnedEvent event;
+  PROPHET_EXPECT_CUDA(cudaEventRecord(event, free_stream));
+  PROPHET_EXPECT_CUDA(cudaEventSynchronize(event));
+  release = true;
+}
+
+TEST_F(CudartOrder, AmongReadyCopiesInOneDirectionTheMoreUrgentStreamGoesFirst) {
+  for (std::uint64_t seed = 1; seed <= 10; ++seed) {
+    play(true, seed);
+    const OwnedStream patient(cudaStreamNonBlocking, 0);
+    const OwnedStream urgent(cudaStreamNonBlocking, -5);
+    const auto source = pinned_memory<int>(2);
+    const auto target = device_memory<int>(1);
+    source[0] = 0;
+    source[1] = 1;
+    PROPHET_EXPECT_CUDA(cudaMemcpyAsync(target.data(), &source[0], 4, cudaMemcpyHostToDevice, patient));
+    PROPHET_EXPECT_CUDA(cudaMemcpyAsync(target.data(), &source[1], 4, cudaMemcpyHostToDevice, urgent));
+    PROPHET_EXPECT_CUDA(cudaDeviceSynchronize());
+    EXPECT_EQ(read_back(target)[0], 0);
+  }
+}
+
+TEST_F(CudartOrder, TimeBetweenTwoEventsIsThatOfTheirRecords) {
+  const OwnedStream stream;
+  const OwnedEvent begin(cudaEventDefault);
+  const OwnedEvent end(cudaEventDefault);
+  float milliseconds = -1;
+  EXPECT_EQ(cudaEventElapsedTime(&milliseconds, begin, end), cudaErrorInvalidResourceHandle);
+  PROPHET_EXPECT_CUDA(cudaEventRecord(begin, stream));
+  PROPHET_EXPECT_CUDA(cudaEventRecord(end, stream));
+  PROPHET_EXPECT_CUDA(cudaEventSynchronize(end));
+  PROPHET_EXPECT_CUDA(cudaEventElapsedTime(&milliseconds, begin, end));
+  EXPECT_GE(milliseconds, 0);
+  const OwnedEvent untimed;
+  PROPHET_EXPECT_CUDA(cudaEventRecord(untimed, stream));
+  EXPECT_EQ(cudaEventElapsedTime(&milliseconds, begin, untimed), cudaErrorInvalidResourceHandle);
+}
+
+}  // namespace
+}  // namespace prophet::cuda_on_cpu
