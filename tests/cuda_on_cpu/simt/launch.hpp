@@ -23,7 +23,7 @@ template <class... Parameters>
 [[nodiscard]] cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block,
                                  std::size_t shared_bytes, cudaStream_t stream,
                                  std::type_identity_t<Parameters>... arguments) {
-  static_assert((std::is_trivially_copyable_v<Parameters> && ...),
+  static_assert((std::is_trivially_destructible_v<Parameters> && ...),
                 "a kernel's arguments are copied byte by byte");
   return enqueue(grid, block, shared_bytes, stream, nullptr,
                  [kernel, values = std::tuple<Parameters...>(arguments...)] { std::apply(kernel, values); });

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <type_traits>
 
 // Mathematics. What a GPU approximates (__expf and the like) is exact here to the last bit but one; results

@@ -27,7 +27,8 @@ namespace prophet::simt {
 
 template <class T>
 std::uint64_t to_bits(const T& value) {
-  static_assert(std::is_trivially_copyable_v<T> && sizeof(T) <= 8, "lanes exchange values of up to 8 bytes");
+  static_assert(std::is_trivially_destructible_v<T> && sizeof(T) <= 8,
+                "lanes exchange values of up to 8 bytes");
   std::uint64_t bits = 0;
   std::memcpy(&bits, &value, sizeof value);
   return bits;
