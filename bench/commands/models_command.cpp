@@ -20,22 +20,29 @@ double megabytes(std::uint64_t bytes) {
 }
 
 void print_model(const ModelShape& model) {
-  fmt::print("{:<18} {:>5}/{:<4} {:>7} {:>5} {:>10.3f} {:<5} {:>11.3f} {:>13.1f} {:>13} {}\n", model.name,
+  fmt::print("{:<18} {:>5}/{:<4} {:>7} {:>5} {:>10.3f} {:<5} {:>11.3f} {:>13.1f} {:>13}\n", model.name,
              model.grid.layers, model.layers, model.grid.experts, model.top_k,
              megabytes(expert_bytes(model, model.expert_dtype)), dtype_name(model.expert_dtype),
              megabytes(expert_bytes(model, Dtype::bf16)), megabytes(non_expert_bytes(model, model.dtype)),
-             kv_bytes_per_token(model, Dtype::bf16), model.source);
+             kv_bytes_per_token(model, Dtype::bf16));
 }
 
 void print_models(const Names& names) {
   std::vector<ModelShape> models;
   for (const auto& name : names) models.push_back(load_model(name));
-  fmt::print("{:<18} {:>5}/{:<4} {:>7} {:>5} {:>16} {:>11} {:>13} {:>13} {}\n", "", "MoE", "all", "", "",
-             "expert MB", "expert MB", "non-expert", "KV bytes per", "");
-  fmt::print("{:<18} {:>10} {:>7} {:>5} {:>16} {:>11} {:>13} {:>13} {}\n", "model", "layers", "experts",
-             "top-k", "as shipped", "in bf16", "MB", "token in bf16", "source");
+  fmt::print("{:<18} {:>5}/{:<4} {:>7} {:>5} {:>16} {:>11} {:>13} {:>13}\n", "", "MoE", "all", "", "",
+             "expert MB", "expert MB", "non-expert", "KV bytes per");
+  fmt::print("{:<18} {:>10} {:>7} {:>5} {:>16} {:>11} {:>13} {:>13}\n", "model", "layers", "experts", "top-k",
+             "as shipped", "in bf16", "MB", "token in bf16");
   for (const auto& model : models) print_model(model);
-  fmt::print("1 MB is 10^6 bytes.\n");
+  fmt::print("1 MB is 10^6 bytes. `prophet models --sources` says where the numbers come from.\n");
+}
+
+void print_model_sources(const Names& names) {
+  for (const auto& name : names) {
+    const ModelShape model = load_model(name);
+    fmt::print("{:<18} {}\n", model.name, model.source);
+  }
 }
 
 void print_profile(const GpuProfile& profile) {
@@ -76,7 +83,12 @@ void add_models_command(CLI::App& app) {
   auto* command = app.add_subcommand("models", "What the models that Prophet knows weigh");
   command->add_option("MODEL", *names,
                       "Names, or paths of a Hugging Face config.json; all known models by default");
-  command->callback([names] { print_models(names->empty() ? catalogue_names() : *names); });
+  auto sources = std::make_shared<bool>(false);
+  command->add_flag("--sources", *sources, "Where the numbers come from");
+  command->callback([names, sources] {
+    const auto asked = names->empty() ? catalogue_names() : *names;
+    *sources ? print_model_sources(asked) : print_models(asked);
+  });
 }
 
 void add_profiles_command(CLI::App& app) {

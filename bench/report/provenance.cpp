@@ -61,6 +61,26 @@ void add_trace_provenance(nlohmann::json& provenance, const std::string& path, c
   provenance["trace_sequences"] = trace.sequences().size();
 }
 
+namespace {
+
+[[noreturn]] void refuse_path(const std::string& path) {
+  throw Error(ErrorCode::usage,
+              fmt::format("{}: cannot be written: expected a path in a folder that exists and "
+                          "may be written to",
+                          path));
+}
+
+}  // namespace
+
+void check_writable(const std::string& path) {
+  if (path.empty() || path == "-") return;
+  const std::string partial = path + ".partial";
+  const bool writable = std::ofstream(partial, std::ios::binary | std::ios::trunc).good();
+  std::error_code ignored;
+  std::filesystem::remove(partial, ignored);
+  if (!writable || std::filesystem::is_directory(path, ignored)) refuse_path(path);
+}
+
 void write_text_file(const std::string& path, const std::string& text) {
   if (path == "-") {
     std::fwrite(text.data(), 1, text.size(), stdout);
@@ -75,10 +95,7 @@ void write_text_file(const std::string& path, const std::string& text) {
   if (!file || failure) {
     std::error_code ignored;
     std::filesystem::remove(partial, ignored);
-    throw Error(ErrorCode::usage,
-                fmt::format("{}: cannot be written: expected a path in a folder that exists and may "
-                            "be written to",
-                            path));
+    refuse_path(path);
   }
 }
 

@@ -22,6 +22,10 @@ void remember_command_line(int argc, char** argv);
 /// Adds trace, trace_model, trace_source, trace_licence, trace_synthetic, trace_tokens, trace_sequences.
 void add_trace_provenance(nlohmann::json& provenance, const std::string& path, const RoutingTrace& trace);
 
+/// Throws Error{usage} as write_text_file would, before the work whose result is to go there; "" and "-"
+/// pass.
+void check_writable(const std::string& path);
+
 /// Writes `text` to `path` as a whole or not at all; "-" is stdout. Throws Error{usage} when it cannot.
 void write_text_file(const std::string& path, const std::string& text);
 

@@ -78,10 +78,11 @@ BatchSchedule::BatchSchedule(const RoutingTrace& trace, std::span<const Sequence
     throw Error(ErrorCode::usage, "prefill passes of 0 tokens: expected at least 1");
   }
   if (options.lanes > sequences.size()) {
-    throw Error(ErrorCode::usage,
-                fmt::format("--batch {}: expected at most {} lanes, as many as there are sequences "
-                            "to replay",
-                            options.lanes, sequences.size()));
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("--batch {}: expected at most {} lanes, as many as there are sequences to replay (of {} "
+                    "in the trace; the others are skipped by flags or only calibrate)",
+                    options.lanes, sequences.size(), trace.sequences().size()));
   }
   std::uint32_t prefill_max = 0;
   for (const SequenceId s : sequences)

@@ -16,6 +16,8 @@ ModelBuffers::ModelBuffers(Device& device, const Workload& workload, std::uint32
       slabs_(device, MemoryKind::device, arena_.total_bytes()),
       dense_(device, MemoryKind::device,
              checked_mul(dense_stride_bytes_, workload.grid.layers, "dense bytes")),
+      lookup_(workload.lookup_bytes == 0 ? Buffer()
+                                         : Buffer(device, MemoryKind::device, workload.lookup_bytes)),
       hidden_(device, MemoryKind::device, tokens_max * row_bytes_),
       outputs_(device, MemoryKind::device,
                checked_mul(tokens_max * row_bytes_, workload.top_k, "activations")),
@@ -38,8 +40,8 @@ void ModelBuffers::fill(Device& device, std::uint32_t layers, std::uint64_t seed
 }
 
 std::uint64_t ModelBuffers::device_bytes() const noexcept {
-  return slabs_.view().size_bytes + dense_.view().size_bytes + hidden_.view().size_bytes +
-         outputs_.view().size_bytes;
+  return slabs_.view().size_bytes + dense_.view().size_bytes + lookup_.view().size_bytes +
+         hidden_.view().size_bytes + outputs_.view().size_bytes;
 }
 
 }  // namespace prophet

@@ -49,6 +49,7 @@ class ModelBuffers {
   std::uint64_t dense_stride_bytes_;
   Buffer slabs_;
   Buffer dense_;
+  Buffer lookup_;  ///< held, since the model holds it; a replay reads nothing of it
   Buffer hidden_;
   Buffer outputs_;
   Buffer host_hidden_;

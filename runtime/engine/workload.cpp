@@ -28,10 +28,12 @@ Workload real_workload(const ModelShape& model, Dtype expert_dtype) {
   workload.top_k = model.top_k;
   workload.hidden_size = model.hidden_size;
   workload.expert_bytes = expert_bytes(model, expert_dtype);
-  workload.dense_bytes_per_layer = non_expert_bytes(model, model.dtype) / model.grid.layers;
+  workload.lookup_bytes = lookup_bytes(model, model.dtype);
+  workload.dense_bytes_per_layer =
+      (non_expert_bytes(model, model.dtype) - workload.lookup_bytes) / model.grid.layers;
   workload.expert_flops_per_token =
       2ULL * model.expert_matrices * std::uint64_t{model.hidden_size} * model.expert_width;
-  workload.dense_flops_per_token = 2 * model.non_expert_params / model.grid.layers;
+  workload.dense_flops_per_token = 2 * (model.non_expert_params - model.lookup_params) / model.grid.layers;
   return workload;
 }
 

@@ -72,6 +72,7 @@ ModelShape shape_of(const Architecture& a) {
   shape.expert_dtype = a.expert_dtype;
   shape.dtype = a.dtype;
   shape.non_expert_params = count_non_expert_params(a);
+  shape.lookup_params = count_lookup_params(a);
   shape.shared_expert_params = count_shared_expert_params(a);
   shape.recurrent_state_values = recurrent_state_values(a);
   shape.context_tokens = a.context_tokens;

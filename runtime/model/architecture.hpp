@@ -93,6 +93,9 @@ struct Architecture {
 /// Checked: throws Error{bad_input}.
 [[nodiscard]] std::uint64_t count_non_expert_params(const Architecture& a);
 
+/// The input embeddings where the output has a matrix of its own; tied ones are read whole by the output.
+[[nodiscard]] std::uint64_t count_lookup_params(const Architecture& a);
+
 /// Shared experts of all MoE layers, without their gates.
 [[nodiscard]] std::uint64_t count_shared_expert_params(const Architecture& a);
 

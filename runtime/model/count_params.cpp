@@ -105,6 +105,10 @@ std::uint64_t count_non_expert_params(const Architecture& a) {
   return (embeddings(a) + attention(a) + recurrence(a) + feed_forwards(a) + norms(a)).value();
 }
 
+std::uint64_t count_lookup_params(const Architecture& a) {
+  return a.tied_embeddings ? 0 : (Params(a.vocab_size) * a.hidden_size).value();
+}
+
 std::uint64_t count_shared_expert_params(const Architecture& a) {
   return (Params(a.moe_layers) * feed_forward(a, a.shared_width)).value();
 }

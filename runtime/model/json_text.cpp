@@ -12,6 +12,8 @@
 namespace prophet {
 namespace {
 
+constexpr std::string_view json_beginnings = "{[\"-0123456789tfn";
+
 [[noreturn]] void refuse(std::string_view where, const std::string& why) {
   throw Error(ErrorCode::bad_input, fmt::format("'{}': {}", where, why));
 }
@@ -91,6 +93,9 @@ std::string read_text_file(const std::filesystem::path& path, std::uint64_t byte
 nlohmann::json parse_json_object(std::string_view text, std::string_view where, std::uint64_t bytes_max) {
   if (text.size() > bytes_max)
     refuse(where, fmt::format("{} bytes; expected at most {}", text.size(), bytes_max));
+  const auto first = text.find_first_not_of(" \t\r\n");
+  if (first != text.npos && json_beginnings.find(text[first]) == json_beginnings.npos)
+    refuse(where, "is no JSON text; expected a JSON object");
   ShapeCheck check(where);
   for (const char c : text) check.see(c);
   nlohmann::json parsed;

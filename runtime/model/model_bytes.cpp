@@ -80,6 +80,12 @@ std::uint64_t non_expert_bytes(const ModelShape& model, Dtype dtype) {
   return rest == 0 ? whole : checked_add(whole, row_bytes(rest, dtype), what);
 }
 
+std::uint64_t lookup_bytes(const ModelShape& model, Dtype dtype) {
+  if (model.hidden_size == 0) return 0;
+  return rows_bytes(model.lookup_params / model.hidden_size, model.hidden_size, dtype,
+                    "bytes of the input embeddings");
+}
+
 std::uint64_t kv_bytes_per_token(const KvLayers& run, Dtype dtype) {
   constexpr std::string_view what = "KV bytes of a token";
   switch (run.kind) {

@@ -26,6 +26,9 @@ namespace prophet {
 /// Bytes of everything that is always resident, as rows of `hidden_size`.
 [[nodiscard]] std::uint64_t non_expert_bytes(const ModelShape& model, Dtype dtype);
 
+/// Bytes of the part of them of which a step reads one row a token: ModelShape::lookup_params.
+[[nodiscard]] std::uint64_t lookup_bytes(const ModelShape& model, Dtype dtype);
+
 /// Bytes that one more token of one sequence adds to `run`'s layers together, before any window is full.
 /// Each head's key, each head's value and each latent with its rotary key is one row of row_bytes().
 [[nodiscard]] std::uint64_t kv_bytes_per_token(const KvLayers& run, Dtype dtype);

@@ -16,7 +16,18 @@ TEST(Workload, OfAModelHasTheModelsBytes) {
   EXPECT_EQ(workload.top_k, model.top_k);
   EXPECT_EQ(workload.expert_bytes, expert_bytes(model, model.dtype));
   EXPECT_GT(workload.dense_bytes_per_layer, 0U);
+  const std::uint64_t resident = workload.dense_bytes_per_layer * model.grid.layers + workload.lookup_bytes;
+  EXPECT_LE(resident, non_expert_bytes(model, model.dtype));
+  EXPECT_LT(non_expert_bytes(model, model.dtype) - resident, model.grid.layers);
   EXPECT_EQ(workload.scale, 1.0);
+}
+
+TEST(Workload, ReadsNoInputEmbeddingsInAStepUnlessTheOutputUsesThem) {
+  const ModelShape untied = load_model("gpt-oss-20b");
+  EXPECT_EQ(real_workload(untied, untied.dtype).lookup_bytes, 201'088ULL * 2880 * 2);
+  ModelShape tied = untied;
+  tied.lookup_params = 0;
+  EXPECT_EQ(real_workload(tied, tied.dtype).lookup_bytes, 0U);
 }
 
 TEST(Workload, ScaledFitsWhatWasAskedAndSaysByHowMuch) {

@@ -1,0 +1,79 @@
+#include "bench/report/sweep_answer.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <numeric>
+
+namespace prophet {
+namespace {
+
+struct Nearness {
+  double times;  ///< of the all-resident step
+  const char* name;
+};
+constexpr std::array nearnesses{Nearness{1.10, "10 %"}, Nearness{1.25, "25 %"}, Nearness{2.0, "twice"}};
+
+double mean_step_ns(const ReportedRow& reported) {
+  const ReplayMetrics& m = reported.row.metrics;
+  const std::uint64_t sum = std::accumulate(m.step_ns.begin(), m.step_ns.end(), std::uint64_t{0});
+  return m.steps == 0 ? 0.0 : static_cast<double>(sum) / static_cast<double>(m.steps);
+}
+
+bool is_resident(const ReportedRow& reported) {
+  return reported.row.what.policy == "all-resident";
+}
+
+bool is_choice(const ReportedRow& reported) {
+  return !is_resident(reported) && reported.row.what.policy != "belady" &&
+         reported.row.what.predictor != "oracle";
+}
+
+const ReportedRow* fewest_slabs(const std::vector<ReportedRow>& rows, std::uint32_t batch,
+                                double step_ns_max) {
+  const ReportedRow* best = nullptr;
+  for (const ReportedRow& reported : rows) {
+    if (reported.row.what.batch != batch || !is_choice(reported) || mean_step_ns(reported) > step_ns_max)
+      continue;
+    if (best == nullptr || reported.row.what.slabs < best->row.what.slabs) best = &reported;
+  }
+  return best;
+}
+
+std::string describe(const ReportedRow* row, std::uint32_t experts) {
+  if (row == nullptr) return "none of these";
+  const ReplayCase& what = row->row.what;
+  return fmt::format("{} slabs ({:.0f} %, {}{})", what.slabs,
+                     100.0 * static_cast<double>(what.slabs) / static_cast<double>(experts), what.policy,
+                     what.predictor == "none" ? "" : " + " + what.predictor);
+}
+
+}  // namespace
+
+std::string sweep_answer(const std::vector<ReportedRow>& rows, std::uint32_t experts) {
+  std::string text;
+  for (const ReportedRow& resident : rows) {
+    if (!is_resident(resident)) continue;
+    text += fmt::format("batch {}: fewest slabs with a mean step within", resident.row.what.batch);
+    for (const Nearness& near : nearnesses) {
+      const ReportedRow* row =
+          fewest_slabs(rows, resident.row.what.batch, near.times * mean_step_ns(resident));
+      text += fmt::format("{} {} of all-resident: {}", &near == nearnesses.data() ? "" : ",", near.name,
+                          describe(row, experts));
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+std::string cost_of_a_miss(const ReportedRow& reported) {
+  const ReplayMetrics& m = reported.row.metrics;
+  const std::uint64_t missed = m.total.miss + m.total.hit_late;
+  if (missed == 0 || m.steps == 0) return "";
+  return fmt::format("an expert that is not there costs {:.3f} ms of stall ({:.1f} of them a step)\n",
+                     static_cast<double>(m.stall_ns) / static_cast<double>(missed) / 1e6,
+                     static_cast<double>(missed) / static_cast<double>(m.steps));
+}
+
+}  // namespace prophet
