@@ -14,7 +14,7 @@ std::byte* place_of(const KvPages& pages, std::uint32_t sequence, std::uint32_t 
   if (sequence >= pages.sequences || index >= pages.pages_max) return nullptr;
   const std::uint32_t page = pages.block_table[std::size_t{sequence} * pages.pages_max + index];
   if (page >= pages.pages) return nullptr;
-  return static_cast<std::byte*>(pages.base) + page * pages.page_stride_bytes +
+  return static_cast<std::byte*>(pages.base) + page_offset(pages.grid, page) +
          position % pages.page_tokens * row_bytes;
 }
 

@@ -19,8 +19,7 @@ enum class FloatFormat : std::uint8_t { fp32, fp16, bf16 };
 /// values[index] of an array in `format`, exactly.
 [[nodiscard]] float load_as_float(const void* values, std::size_t index, FloatFormat format) noexcept;
 
-/// values[index] = value, rounded to nearest, ties to even; a value that is not a number becomes 0x7FFF in 16
-/// bits, as the device's conversions have it.
+/// values[index] = value, rounded to nearest, ties to even.
 void store_as(void* values, std::size_t index, FloatFormat format, float value) noexcept;
 
 }  // namespace prophet::kernels

@@ -20,7 +20,10 @@ __device__ __forceinline__ std::uint64_t place_of(const KvPages& pages, std::uin
   if (sequence >= pages.sequences || index >= pages.pages_max) return no_place;
   const std::uint32_t page = pages.block_table[std::size_t{sequence} * pages.pages_max + index];
   if (page >= pages.pages) return no_place;
-  return page * pages.page_stride_bytes + std::uint64_t{token - index * pages.page_tokens} * row_bytes;
+  const std::uint32_t slab = page / pages.grid.pages_per_slab;
+  return slab * pages.grid.slab_bytes +
+         std::uint64_t{page - slab * pages.grid.pages_per_slab} * pages.grid.page_bytes +
+         std::uint64_t{token - index * pages.page_tokens} * row_bytes;
 }
 
 }  // namespace prophet::kernels::cuda

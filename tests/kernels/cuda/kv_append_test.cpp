@@ -156,7 +156,7 @@ TEST_F(CudaKvAppend, RefusesWhatPagesCannotHold) {
   EXPECT_EQ(append([](KvPages&, KvRows& r) { r.head_dim = 128; }), cudaErrorInvalidValue);
   EXPECT_EQ(append([](KvPages&, KvRows& r) { r.kv_heads = 0; }), cudaErrorInvalidValue);
   EXPECT_EQ(append([](KvPages& p, KvRows&) { p.page_tokens = 0; }), cudaErrorInvalidValue);
-  EXPECT_EQ(append([](KvPages& p, KvRows&) { p.page_stride_bytes += 8; }), cudaErrorInvalidValue);
+  EXPECT_EQ(append([](KvPages& p, KvRows&) { p.grid.page_bytes += 8; }), cudaErrorInvalidValue);
   EXPECT_EQ(append([](KvPages& p, KvRows&) { p.format = FloatFormat::fp32; }), cudaErrorInvalidValue);
   EXPECT_EQ(append([](KvPages& p, KvRows&) { p.block_table = nullptr; }), cudaErrorInvalidValue);
   EXPECT_EQ(append([](KvPages& p, KvRows&) { p.base = nullptr; }), cudaErrorInvalidValue);

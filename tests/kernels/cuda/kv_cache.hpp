@@ -50,10 +50,14 @@ struct CacheShape {
 class PagedCache {
  public:
   PagedCache(const CacheShape& shape, Random& random) : shape_(shape) {
-    const std::uint64_t page_bytes = shape.token_bytes * shape.page_tokens;
-    stride_bytes_ = (page_bytes + 15) / 16 * 16 + 16 * random.below(3);
+    const std::uint64_t page_bytes =
+        (shape.token_bytes * shape.page_tokens + 15) / 16 * 16 + 16 * random.below(3);
+    const std::uint64_t pages_per_slab = 1 + random.below(4);
+    grid_ = {.slab_bytes = page_bytes * pages_per_slab + 16 * random.below(3),
+             .pages_per_slab = static_cast<std::uint32_t>(pages_per_slab),
+             .page_bytes = static_cast<std::uint32_t>(page_bytes)};
     pages_ = shape.sequences * shape.pages_max + 3;
-    memory_.assign(stride_bytes_ * pages_, std::byte{0xFF});
+    memory_.assign(kernels::page_offset(grid_, pages_), std::byte{0xFF});
     std::vector<std::uint32_t> order(pages_);
     std::iota(order.begin(), order.end(), 0U);
     for (std::size_t i = order.size(); i > 1; --i) std::swap(order[i - 1], order[random.below(i)]);
@@ -79,7 +83,7 @@ class PagedCache {
  private:
   [[nodiscard]] KvPages view(void* base, const std::uint32_t* table) const {
     return {.base = base,
-            .page_stride_bytes = stride_bytes_,
+            .grid = grid_,
             .pages = pages_,
             .page_tokens = shape_.page_tokens,
             .format = shape_.format,
@@ -89,7 +93,7 @@ class PagedCache {
   }
 
   CacheShape shape_;
-  std::uint64_t stride_bytes_ = 0;
+  kernels::PageGrid grid_;
   std::uint32_t pages_ = 0;
   std::vector<std::byte> memory_;
   std::vector<std::uint32_t> table_;
