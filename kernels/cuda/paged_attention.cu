@@ -52,10 +52,6 @@ cudaError_t launch_head_dim(const KvPages& pages, const PagedAttention& call, co
   }
 }
 
-bool is_workspace(const void* workspace, std::uint64_t bytes, std::uint64_t needed_bytes) {
-  return bytes >= needed_bytes && (needed_bytes == 0 || workspace != nullptr) && is_aligned_16(workspace);
-}
-
 }  // namespace
 
 cudaError_t paged_attention(const KvPages& pages, const PagedAttention& call, void* workspace,

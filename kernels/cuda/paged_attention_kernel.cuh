@@ -1,13 +1,10 @@
 #pragma once
 
-#include <cuda_pipeline_primitives.h>
-
 #include <cstdint>
 
-#include "kernels/cuda/kv_float.cuh"
-#include "kernels/cuda/kv_place.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/cuda/paged_span.cuh"
+#include "kernels/cuda/paged_tile.cuh"
 #include "kernels/paged_attention.hpp"
 
 /// The kernel of paged_attention.cu. A block works on one split of one sequence, one KV head and `group`
@@ -20,13 +17,8 @@
 namespace prophet::kernels::cuda {
 
 inline constexpr int tile_tokens = 32;
-inline constexpr int attention_threads = 128;
-inline constexpr int attention_warps = attention_threads / 32;
-/// Blocks that a multiprocessor shall hold at once, which leaves 128 registers a thread.
-inline constexpr int attention_blocks = 4;
 /// Columns of V that a thread sums.
 inline constexpr int quad_values = 4;
-inline constexpr unsigned all_lanes = 0xFFFFFFFFU;
 
 /// Shared memory of a block, in bytes from its begin.
 template <int head_dim, int group>
@@ -73,28 +65,6 @@ __device__ __forceinline__ AttentionTask attention_task(const PagedAttention& ca
           split_span(call.context_tokens[blockIdx.z], call.window_tokens, blockIdx.x)};
 }
 
-/// Starts the copy of one tile of K or V: 16 bytes a thread and turn.
-template <int packs, int row_bytes>
-__device__ __forceinline__ void copy_tile(unsigned char* tile, const unsigned char* base,
-                                          const std::uint64_t* places, int tokens) {
-#pragma unroll 2
-  for (int i = static_cast<int>(threadIdx.x); i < tokens * packs; i += attention_threads) {
-    const int row = i / packs;
-    const int pack = i - row * packs;
-    __pipeline_memcpy_async(tile + row * row_bytes + pack * 16, base + (places[row] & ~no_place) + pack * 16,
-                            16);
-  }
-}
-
-/// The next tile's rows, by warp 0.
-__device__ __forceinline__ void find_places(std::uint64_t* places, const KvPages& pages,
-                                            const AttentionTask& task, std::uint32_t first,
-                                            std::uint32_t row_bytes) {
-  if (threadIdx.x >= tile_tokens) return;
-  const std::uint32_t token = first + threadIdx.x;
-  places[threadIdx.x] = token < task.span.end ? place_of(pages, task.sequence, token, row_bytes) : no_place;
-}
-
 template <int head_dim, int group>
 __device__ __forceinline__ void load_queries(float* queries, const PagedAttention& call,
                                              const AttentionTask& task) {
@@ -103,14 +73,6 @@ __device__ __forceinline__ void load_queries(float* queries, const PagedAttentio
     const bool present = i < static_cast<int>(task.heads) * head_dim;
     queries[i] = present ? load_one(call.q, first + i, call.q_format) : 0.0F;
   }
-}
-
-/// dots += K pack . query pack
-__device__ __forceinline__ float dot_pack(const float (&k)[packed_values], const float* query, float dot) {
-  const float4 low = *reinterpret_cast<const float4*>(query);
-  const float4 high = *reinterpret_cast<const float4*>(query + 4);
-  dot = fmaf(k[0], low.x, fmaf(k[1], low.y, fmaf(k[2], low.z, fmaf(k[3], low.w, dot))));
-  return fmaf(k[4], high.x, fmaf(k[5], high.y, fmaf(k[6], high.z, fmaf(k[7], high.w, dot))));
 }
 
 /// This warp's part of the dot products of its lanes' tokens.
@@ -139,34 +101,6 @@ __device__ __forceinline__ void score_tile(float* scores, const unsigned char* k
   for (int g = 0; g < group; ++g) scores[(warp * group + g) * tile_tokens + lane] = dots[g];
 }
 
-__device__ __forceinline__ float largest_in_warp(float value) {
-#pragma unroll
-  for (int step = 16; step != 0; step /= 2) value = fmaxf(value, __shfl_xor_sync(all_lanes, value, step));
-  return value;
-}
-
-__device__ __forceinline__ float sum_in_warp(float value) {
-#pragma unroll
-  for (int step = 16; step != 0; step /= 2) value += __shfl_xor_sync(all_lanes, value, step);
-  return value;
-}
-
-/// One query of this warp: the weight of each lane's token, relative to the largest logit so far.
-struct OnlineSoftmax {
-  float largest = -INFINITY;
-  float weight = 0;  ///< of this lane's tokens
-
-  /// Returns the token's weight; `rescale` is what earlier weights are to be multiplied by.
-  __device__ __forceinline__ float add(float logit, float& rescale) {
-    const float next = fmaxf(largest, largest_in_warp(logit));
-    rescale = expf(largest - next);
-    const float token_weight = expf(logit - next);
-    weight = fmaf(weight, rescale, token_weight);
-    largest = next;
-    return token_weight;
-  }
-};
-
 /// scale * dot, capped; a token without a page makes the result not a number, so that nobody takes it for
 /// one.
 __device__ __forceinline__ float logit_of(const PagedAttention& call, float dot, std::uint64_t place) {
@@ -178,8 +112,8 @@ __device__ __forceinline__ float logit_of(const PagedAttention& call, float dot,
 template <int group, int warp_queries>
 __device__ __forceinline__ void weigh_tile(float* weights, float* rescales, const float* scores,
                                            const std::uint64_t* places,
-                                           OnlineSoftmax (&softmax)[warp_queries], const PagedAttention& call,
-                                           int tokens) {
+                                           OnlineSoftmax<32> (&softmax)[warp_queries],
+                                           const PagedAttention& call, int tokens) {
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int warp = static_cast<int>(threadIdx.x) / 32;
 #pragma unroll
@@ -254,13 +188,13 @@ __device__ __forceinline__ void write_values(float* slice_sums, const float (&su
 }
 
 template <int group, int warp_queries>
-__device__ __forceinline__ void write_weights(const OnlineSoftmax (&softmax)[warp_queries],
+__device__ __forceinline__ void write_weights(const OnlineSoftmax<32> (&softmax)[warp_queries],
                                               const PagedAttention& call, const AttentionTask& task,
                                               const Partials& partials) {
 #pragma unroll
   for (int i = 0; i < warp_queries; ++i) {
     const std::uint32_t g = threadIdx.x / 32 + i * attention_warps;
-    const float weight = sum_in_warp(softmax[i].weight);
+    const float weight = sum_of_lanes<32>(softmax[i].weight);
     if (g >= task.heads || threadIdx.x % 32 != 0) continue;
     const std::size_t row =
         (std::size_t{task.sequence} * call.q_heads + task.head + g) * partials.splits + blockIdx.x;
@@ -290,7 +224,7 @@ __global__ void __launch_bounds__(attention_threads, attention_blocks)
   const unsigned char* const k = static_cast<const unsigned char*>(pages.base) + task.kv_head * head_dim * 2;
   const unsigned char* const v = k + std::size_t{pages.page_tokens} * row_bytes;
 
-  find_places(places, pages, task, task.span.begin, row_bytes);
+  find_places(places, tile_tokens, pages, task.sequence, task.span.begin, task.span.end, row_bytes);
   load_queries<head_dim, group>(queries, call, task);
   __syncthreads();
   int tokens = min(static_cast<int>(task.span.end - task.span.begin), tile_tokens);
@@ -299,7 +233,7 @@ __global__ void __launch_bounds__(attention_threads, attention_blocks)
   copy_tile<Shape::packs, Shape::v_row_bytes>(v_tile, v, places, tokens);
   __pipeline_commit();
 
-  OnlineSoftmax softmax[Shape::warp_queries];
+  OnlineSoftmax<32> softmax[Shape::warp_queries];
   float sums[group][quad_values] = {};
   for (std::uint32_t first = task.span.begin; first < task.span.end; first += tile_tokens) {
     const int left = static_cast<int>(task.span.end - first) - tokens;
@@ -307,7 +241,8 @@ __global__ void __launch_bounds__(attention_threads, attention_blocks)
     __pipeline_wait_prior(1);
     __syncthreads();  // K is there for all threads
     score_tile<format, head_dim, group>(scores, shared, queries, tokens);
-    find_places(next_places, pages, task, first + tile_tokens, row_bytes);
+    find_places(next_places, tile_tokens, pages, task.sequence, first + tile_tokens, task.span.end,
+                row_bytes);
     __syncthreads();  // scores and places are written, K is read
     copy_tile<Shape::packs, Shape::k_row_bytes>(shared, k, next_places, next_tokens);
     __pipeline_commit();

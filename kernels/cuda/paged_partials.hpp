@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "kernels/kv_float.hpp"
+#include "kernels/kv_pages.hpp"
 
 /// A long context is cut into splits of a fixed number of tokens, each attended by blocks of its own and
 /// merged afterwards: what a result is depends on the context, never on the GPU, the batch or the other
@@ -35,6 +35,12 @@ struct Partials {
 [[nodiscard]] constexpr std::uint64_t partials_bytes(std::uint32_t sequences, std::uint32_t heads,
                                                      std::uint32_t splits, std::uint32_t dim) noexcept {
   return std::uint64_t{4} * sequences * heads * splits * (std::uint64_t{dim} + 2);
+}
+
+/// Whether a workspace of `bytes` will do where needed_bytes are.
+[[nodiscard]] inline bool is_workspace(const void* workspace, std::uint64_t bytes,
+                                       std::uint64_t needed_bytes) noexcept {
+  return bytes >= needed_bytes && (needed_bytes == 0 || workspace != nullptr) && is_aligned_16(workspace);
 }
 
 /// The parts of a workspace of partials_bytes, aligned to 16 bytes.
