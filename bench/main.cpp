@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <new>
 
@@ -35,6 +36,13 @@ int run(int argc, char** argv) {
   return 0;
 }
 
+/// Without the destructors of static objects, among which is the CUDA runtime's, that may wait for a device
+/// which does not answer any more.
+[[noreturn]] void leave_at_once(prophet::ErrorCode code) {
+  std::fflush(nullptr);
+  std::_Exit(static_cast<int>(code));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -42,6 +50,7 @@ int main(int argc, char** argv) {
     return run(argc, argv);
   } catch (const prophet::Error& error) {
     std::fprintf(stderr, "prophet: %s\n", error.what());
+    if (error.code() == prophet::ErrorCode::device_lost) leave_at_once(error.code());
     return static_cast<int>(error.code());
   } catch (const std::bad_alloc&) {
     std::fprintf(stderr, "prophet: the host has not enough memory for this\n");

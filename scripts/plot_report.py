@@ -16,10 +16,13 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (the backend must be chosen first)
 
 BOUNDS = ("belady", "grouped-belady", "oracle")  # they look ahead: no real policy or predictor reaches them
-COLOURS = {"compute": "#4477aa", "stall": "#cc6677", "demand": "#bbbbbb", "useful": "#228833", "late": "#ccbb44",
-           "wasted": "#ee6677"}
+# The parts of a bar, from the bottom up, with their colours.
+STEP_PARTS = {"compute": "#4477aa", "stall": "#cc6677", "other (submission, host)": "#bbbbbb"}
+BYTES_PARTS = {"demand": "#bbbbbb", "prefetched, useful in time": "#228833", "prefetched, useful but late": "#ccbb44",
+               "prefetched, wasted or cancelled": "#ee6677"}
 BATCHES_DRAWN_MAX = 3
 STACKED_POLICY = "lru"
+MARKERS = "os^Dv<>ph"
 
 
 def read_rows(path):
@@ -73,6 +76,29 @@ def hit_rate(row):
     return row["hit_on_time"] / row["requests"] if row["requests"] else float("nan")
 
 
+def nested(most, least, count):
+    """Sizes from the first to the last of `count` things drawn on top of each other, so that each shows around the next."""
+    return [most - (most - least) * at / max(count - 1, 1) for at in range(count)]
+
+
+def draw_curves(axes, curve, colour):
+    groups = group(sorted(curve, key=lambda row: row["slabs"]), "policy")
+    for ((policy,), rows), width in zip(groups.items(), nested(3.5, 1.2, len(groups))):
+        axes.plot([row["slabs"] for row in rows], [row["hit_rate"] for row in rows],
+                  "--" if policy in BOUNDS else "-", linewidth=width, color=colour[policy],
+                  label=f"curve: {label(policy)}")
+
+
+def draw_reached(axes, reached, colour):
+    """One hollow mark a policy, of its own shape, smaller than the one before: equal hit rates stay visible."""
+    smallest = min((row.get("batch", 1) for row in reached), default=1)
+    groups = group([row for row in reached if row.get("batch", 1) == smallest], "policy")
+    for at, (((policy,), rows), size) in enumerate(zip(groups.items(), nested(13, 6, len(groups)))):
+        axes.plot([row["slabs"] for row in rows], [hit_rate(row) for row in rows], MARKERS[at % len(MARKERS)],
+                  markersize=size, markerfacecolor="none", markeredgewidth=1.8, color=colour[policy], zorder=3,
+                  label=f"replay, batch {smallest}: {label(policy)}")
+
+
 def draw_hit_rate(curve, sweep, path, footnote):
     """Lines: the curve of each policy. Marks: what the sweep's cache without prefetch reached at its smallest batch."""
     curve = rows_with(curve, "slabs", "hit_rate")
@@ -83,17 +109,11 @@ def draw_hit_rate(curve, sweep, path, footnote):
     figure, axes = plt.subplots(figsize=(7, 4.5), layout="constrained")
     names = dict.fromkeys(row.get("policy") for row in curve + reached)
     colour = {policy: f"C{i}" for i, policy in enumerate(names)}
-    for (policy,), rows in group(sorted(curve, key=lambda row: row["slabs"]), "policy").items():
-        axes.plot([row["slabs"] for row in rows], [row["hit_rate"] for row in rows],
-                  "--" if policy in BOUNDS else "-", marker="" if len(rows) > 20 else ".",
-                  color=colour[policy], label=f"curve: {label(policy)}")
-    smallest = min((row.get("batch", 1) for row in reached), default=1)
-    for (policy,), rows in group([row for row in reached if row.get("batch", 1) == smallest], "policy").items():
-        axes.plot([row["slabs"] for row in rows], [hit_rate(row) for row in rows], "x" if policy in BOUNDS else "o",
-                  color=colour[policy], label=f"replay, batch {smallest}: {label(policy)}")
-    axes.set(xlabel="cache slabs", ylabel="hit rate", ylim=(0, 1.02), xlim=(0, None))
+    draw_curves(axes, curve, colour)
+    draw_reached(axes, reached, colour)
+    axes.set(xlabel="cache slabs", ylabel="hit rate", ylim=(0, 1.04), xlim=(0, None))
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small")
+    axes.legend(fontsize="small", markerscale=0.7)
     finish(figure, path, "Hit rate over cache size", [], footnote)  # counts are exact on any device
     return True
 
@@ -104,9 +124,9 @@ def draw_stacks(axes, columns, parts, x_labels):
     for at, heights in enumerate(columns.values()):
         x = [i + (at - (len(columns) - 1) / 2) * width for i in range(len(x_labels))]
         floor = [0.0] * len(x_labels)
-        for part in parts:
+        for part, colour in parts.items():
             values = [height.get(part, 0.0) for height in heights]
-            axes.bar(x, values, width * 0.92, bottom=floor, color=COLOURS[part], label=part if at == 0 else None)
+            axes.bar(x, values, width * 0.92, bottom=floor, color=colour, label=part if at == 0 else None)
             floor = [low + value for low, value in zip(floor, values)]
         for left, name_height in zip(x, floor):
             axes.annotate(list(columns)[at], (left, name_height), (0, 2), textcoords="offset points", rotation=90,
@@ -118,16 +138,18 @@ def draw_stacks(axes, columns, parts, x_labels):
 
 
 def step_parts_ms(row):
-    """A step's mean time, split as the run's time between compute and stall."""
-    busy_ns = row["compute_ns"] + row["stall_ns"]
-    scale = row["step_ns_mean"] / busy_ns / 1e6 if busy_ns else 0.0
-    return {"compute": row["compute_ns"] * scale, "stall": row["stall_ns"] * scale}
+    """The mean step, whole. With prefill passes, whose time no step holds, it is split as the run's time is."""
+    scale = row["step_ns_mean"] / row["total_ns"] / 1e6 if row["total_ns"] else 0.0
+    busy = (row["compute_ns"] * scale, row["stall_ns"] * scale)
+    return dict(zip(STEP_PARTS, (*busy, max(0.0, row["step_ns_mean"] / 1e6 - sum(busy)))))
 
 
 def bytes_parts_gb(row):
-    return {part: row.get(key, 0) / 1e9 for part, key in
-            (("demand", "bytes_demand"), ("useful", "bytes_prefetch_useful"), ("late", "bytes_prefetch_late"),
-             ("wasted", "bytes_prefetch_wasted"))}
+    """All bytes that the run copied; those of late prefetches are among the useful ones."""
+    late = row["bytes_prefetch_late"]
+    parts = (row["bytes_demand"], row["bytes_prefetch_useful"] - late, late,
+             row["bytes_prefetch_wasted"] + row["bytes_prefetch_cancelled"])
+    return {name: part / 1e9 for name, part in zip(BYTES_PARTS, parts)}
 
 
 def draw_over_fractions(rows, parts_of, parts, y_label, title, path, footnote):
@@ -135,7 +157,7 @@ def draw_over_fractions(rows, parts_of, parts, y_label, title, path, footnote):
     policies = [row.get("policy") for row in rows]
     rows = [row for row in rows if row.get("policy") == (STACKED_POLICY if STACKED_POLICY in policies else policies[0])]
     batches = sorted({row.get("batch", 1) for row in rows})[:BATCHES_DRAWN_MAX]
-    figure, panels = plt.subplots(1, len(batches), figsize=(5 * len(batches) + 1, 4.5), layout="constrained",
+    figure, panels = plt.subplots(1, len(batches), figsize=(5 * len(batches) + 1, 4.8), layout="constrained",
                                   squeeze=False)
     for axes, batch in zip(panels[0], batches):
         panel = [row for row in rows if row.get("batch", 1) == batch]
@@ -146,23 +168,25 @@ def draw_over_fractions(rows, parts_of, parts, y_label, title, path, footnote):
             columns[label(None, predictor)] = [by_fraction.get(fraction, {}) for fraction in fractions]
         draw_stacks(axes, columns, parts, [f"{fraction:g}" for fraction in fractions])
         axes.set(title=f"batch {batch}", xlabel="share of the experts that have a slab", ylabel=y_label)
-    panels[0][0].legend(fontsize="small", loc="upper right")
+    handles, names = panels[0][0].get_legend_handles_labels()
+    panels[0][0].legend(handles[::-1], names[::-1], fontsize="small", loc="upper right")  # in the order of the stack
     finish(figure, path, f"{title}, policy {rows[0].get('policy')}", rows, footnote)
 
 
 def draw_step_time(sweep, path, footnote):
-    rows = rows_with(sweep, "slab_fraction", "compute_ns", "stall_ns", "step_ns_mean")
+    rows = rows_with(sweep, "slab_fraction", "total_ns", "compute_ns", "stall_ns", "step_ns_mean")
     if not rows:
         return False
-    draw_over_fractions(rows, step_parts_ms, ("compute", "stall"), "mean step [ms]", "Step time", path, footnote)
+    draw_over_fractions(rows, step_parts_ms, STEP_PARTS, "mean step [ms]", "Step time", path, footnote)
     return True
 
 
 def draw_bytes(sweep, path, footnote):
-    rows = rows_with(sweep, "slab_fraction", "bytes_demand")
+    rows = rows_with(sweep, "slab_fraction", "bytes_demand", "bytes_prefetch_useful", "bytes_prefetch_late",
+                     "bytes_prefetch_wasted", "bytes_prefetch_cancelled")
     if not rows:
         return False
-    draw_over_fractions(rows, bytes_parts_gb, ("demand", "useful", "late", "wasted"), "copied to the device [GB]",
+    draw_over_fractions(rows, bytes_parts_gb, BYTES_PARTS, "copied to the device, whole run [GB]",
                         "Bytes on demand and prefetched", path, footnote)
     return True
 

@@ -62,14 +62,16 @@ json host_json() {
 
 json cuda_json(const CudaStatus& status) {
   return {{"toolkit_version", status.toolkit_version},
+          {"test_vehicle", status.test_vehicle},
           {"driver_found", status.driver},
           {"driver_version", status.driver_version},
           {"gpus", status.devices}};
 }
 
 /// The devices that --device takes here.
-json devices_json() {
+json devices_json(const CudaStatus& cuda) {
   json devices = json::array({"cpu"});
+  for (std::size_t i = 0; i < cuda.devices.size(); ++i) devices.push_back(fmt::format("cuda:{}", i));
   for (const std::string& profile : gpu_profile_names()) devices.push_back("sim:" + profile);
   return devices;
 }
@@ -77,7 +79,8 @@ json devices_json() {
 /// What a user might expect and this build or machine has not; empty when nothing is missing.
 json missing_json(const CudaStatus& status) {
   json missing = json::array();
-  missing.push_back("the cuda device: this version of Prophet has none yet");
+  if (status.test_vehicle)
+    missing.push_back("a GPU: this build runs CUDA sources on the CPU, for tests; its times mean nothing");
   if (!status.toolkit) missing.push_back("the CUDA toolkit: it was not found when Prophet was built");
   if (!status.missing.empty()) missing.push_back("a CUDA GPU: " + status.missing);
   return missing;
@@ -90,7 +93,7 @@ json info_json() {
           {"build", build_json()},
           {"libraries", libraries_json()},
           {"host", host_json()},
-          {"devices", devices_json()},
+          {"devices", devices_json(cuda)},
           {"cuda", cuda_json(cuda)},
           {"missing", missing_json(cuda)}};
 }

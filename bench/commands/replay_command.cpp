@@ -38,26 +38,30 @@ bool is_plain_lru(const ReplayCase& what) {
 std::vector<ReportedRow> run_rows(ReplaySession& session, const ReplayCase& what,
                                   const std::string& timeline_path) {
   const bool simulated = session.device_info().simulated;
+  const bool has_times = session.device_info().times_mean_something;
   std::vector<ReportedRow> rows;
   ReplayRow asked = session.run(what);
   if (!timeline_path.empty()) session.write_timeline(timeline_path);
   const ClairvoyantBound bound = session.bound(what);
-  rows.push_back({std::move(asked), bound, false, simulated});
-  if (!is_plain_lru(what)) rows.push_back({session.on_demand_lru(what), bound, true, simulated});
-  rows.push_back({session.all_resident(what.batch), bound, true, simulated});
+  rows.push_back({std::move(asked), bound, false, simulated, has_times});
+  if (!is_plain_lru(what)) rows.push_back({session.on_demand_lru(what), bound, true, simulated, has_times});
+  const ReplayRow& resident = session.all_resident(what.batch);
+  if (resident.ran) rows.push_back({resident, bound, true, simulated, has_times});
   return rows;
 }
 
 std::string bound_text(const ReportedRow& asked) {
   const ClairvoyantBound& bound = asked.bound;
   const auto steps = static_cast<double>(std::max<std::uint64_t>(1, asked.row.metrics.steps));
-  return fmt::format(
-      "bound   {:.3f} ms/step: compute {:.3f}, copies {:.3f} ({:.2f} MB/step, hit rate {:.2f} %)\n",
-      static_cast<double>(bound.total_ns()) / steps / 1e6,
-      static_cast<double>(bound.compute_ns) / steps / 1e6, static_cast<double>(bound.copy_ns) / steps / 1e6,
-      static_cast<double>(bound.bytes) / steps / 1e6,
+  const std::string cache = fmt::format(
+      "{:.2f} MB/step, hit rate {:.2f} %", static_cast<double>(bound.bytes) / steps / 1e6,
       100.0 * (1.0 - static_cast<double>(bound.misses) /
                          static_cast<double>(std::max<std::uint64_t>(1, asked.row.metrics.total.requests))));
+  if (!asked.has_times) return fmt::format("bound   {}\n", cache);
+  return fmt::format("bound   {:.3f} ms/step: compute {:.3f}, copies {:.3f} ({})\n",
+                     static_cast<double>(bound.total_ns()) / steps / 1e6,
+                     static_cast<double>(bound.compute_ns) / steps / 1e6,
+                     static_cast<double>(bound.copy_ns) / steps / 1e6, cache);
 }
 
 std::string forecast_text(const ReplayMetrics& m) {
@@ -79,13 +83,17 @@ std::string remarks(const std::vector<ReportedRow>& rows, const ReplaySession& s
   std::string text = fmt::format("{} decode steps, {} prefill passes, {} requests\n", m.steps,
                                  m.prefill_passes, m.total.requests) +
                      forecast_text(m);
-  if (rows.front().row.total_ns_max > rows.front().row.total_ns_min) {
+  if (rows.front().has_times && rows.front().row.total_ns_max > rows.front().row.total_ns_min) {
     text += fmt::format("repetitions of the first row took {:.2f} to {:.2f} times its median\n",
                         static_cast<double>(rows.front().row.total_ns_min) / static_cast<double>(m.total_ns),
                         static_cast<double>(rows.front().row.total_ns_max) / static_cast<double>(m.total_ns));
   }
   if (m.slabs_verified > 0) text += fmt::format("contents of {} leased slabs verified\n", m.slabs_verified);
-  if (session.device_info().has_bytes) {
+  const bool has_resident = rows.back().row.what.policy == "all-resident";
+  if (!has_resident) {
+    text += std::string(
+        "all-resident has no row: this device has not the memory for it; the bound is of the copies alone\n");
+  } else if (session.device_info().has_bytes) {
     const bool same = m.outputs_digest == rows.back().row.metrics.outputs_digest;
     text += fmt::format("outputs identical to all-resident: {}\n", same ? "yes" : "NO");
   }
@@ -107,9 +115,9 @@ void check_outputs(const std::vector<ReportedRow>& rows, const ReplaySession& se
   for (const ReportedRow& reported : rows) {
     if (reported.row.metrics.outputs_digest == rows.back().row.metrics.outputs_digest) continue;
     throw Error(ErrorCode::check_failed,
-                fmt::format("outputs of {} differ from all-resident: {:016x}, expected {:016x}",
-                            reported.row.what.policy, reported.row.metrics.outputs_digest,
-                            rows.back().row.metrics.outputs_digest));
+                fmt::format("outputs of {} differ from {}: {:016x}, expected {:016x}",
+                            reported.row.what.policy, rows.back().row.what.policy,
+                            reported.row.metrics.outputs_digest, rows.back().row.metrics.outputs_digest));
   }
 }
 

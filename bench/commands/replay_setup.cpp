@@ -14,6 +14,7 @@
 #include "runtime/base/checked.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/base/version.hpp"
+#include "runtime/device/cuda_driver.hpp"
 #include "runtime/memory/arena.hpp"
 #include "runtime/model/load_model.hpp"
 #include "runtime/trace/load_trace.hpp"
@@ -21,14 +22,25 @@
 namespace prophet {
 namespace {
 
-/// The cpu device runs in real time; without --steps it stops here, and the report says so.
-constexpr std::uint64_t cpu_default_steps = 200;
+/// A device that runs in real time stops here without --steps, and the report says so.
+constexpr std::uint64_t real_time_default_steps = 200;
 constexpr std::uint64_t default_host_memory_mib = 512;
 constexpr std::uint64_t gpu_chunk_bytes = 2ULL << 20;
 constexpr std::uint64_t cpu_chunks_per_expert = 8;
 
-bool is_cpu(const ReplaySetup& setup) {
-  return setup.device == "cpu";
+bool is_cuda(const ReplaySetup& setup) {
+  return setup.device == "cuda" || setup.device.rfind("cuda:", 0) == 0;
+}
+
+bool runs_in_real_time(const ReplaySetup& setup) {
+  return setup.device == "cpu" || is_cuda(setup);
+}
+
+/// Whether experts are made smaller than the model's: what a CPU computes must be, and a GPU's host may be
+/// too small for the model.
+bool scales_experts(const ReplaySetup& setup) {
+  if (!is_cuda(setup)) return setup.device == "cpu";
+  return setup.host_memory_mib.has_value() || cuda_status().test_vehicle;
 }
 
 std::uint64_t option_bytes(const char* option, std::uint64_t value, std::uint64_t unit_bytes) {
@@ -57,7 +69,7 @@ void check_fit(const ReplaySetup& setup, const RoutingTrace& trace, const ModelS
 Workload choose_workload(const ReplaySetup& setup, const ModelShape& model) {
   const Dtype dtype = setup.expert_dtype.empty() ? model.expert_dtype : parse_dtype(setup.expert_dtype);
   const Workload real = real_workload(model, dtype);
-  if (!is_cpu(setup)) return real;
+  if (!scales_experts(setup)) return real;
   // Half of the memory holds the host store, half the all-resident baseline's slabs.
   const std::uint64_t store_bytes =
       option_bytes("--host-memory", setup.host_memory_mib.value_or(default_host_memory_mib), 1ULL << 20) / 2;
@@ -76,9 +88,15 @@ SessionOptions session_options(const ReplaySetup& setup, const Workload& workloa
   options.chunk_bytes = option_bytes("--chunk-kib", setup.chunk_kib, 1024);
   if (setup.chunk_kib == 0) {
     options.chunk_bytes =
-        is_cpu(setup) ? ceil_div(workload.expert_bytes, cpu_chunks_per_expert) : gpu_chunk_bytes;
+        scales_experts(setup) ? ceil_div(workload.expert_bytes, cpu_chunks_per_expert) : gpu_chunk_bytes;
   }
   return options;
+}
+
+std::string device_line(const DeviceInfo& device, double link_bytes_per_s) {
+  if (!device.times_mean_something) return fmt::format("device  {}\n", device.name);
+  return fmt::format("device  {}{}; link {:.2f} GB/s as measured on it\n", device.name,
+                     device.simulated ? ": all times are SIMULATED" : ": wall clock", link_bytes_per_s / 1e9);
 }
 
 std::string gigabytes(std::uint64_t bytes) {
@@ -101,10 +119,11 @@ void add_replay_options(CLI::App& command, ReplaySetup& setup) {
   command.add_option(
       "--staging-slabs", setup.staging_slabs,
       "Slabs on top of the cache for experts that pass through and for prefetches; default: top-k");
-  command.add_option("--steps", setup.steps, "Decode steps at most; 0: the whole trace (cpu device: 200)");
+  command.add_option("--steps", setup.steps,
+                     "Decode steps at most; 0: the whole trace (cpu and cuda devices: 200)");
   command
       .add_option("--repetitions", setup.repetitions,
-                  "cpu device: run each row so often and keep the one of median length")
+                  "cpu and cuda devices: run each row so often and keep the one of median length")
       ->capture_default_str();
   command.add_option("--lookahead", setup.lookahead_layers, "Layers ahead that are forecast")
       ->capture_default_str();
@@ -125,7 +144,8 @@ void add_replay_options(CLI::App& command, ReplaySetup& setup) {
                      "cpu device: throttle the link to so many GB/s; 0: none");
   command.add_option(
       "--host-memory", setup.host_memory_mib,
-      "cpu device: MiB for the host store and the slabs; experts are scaled to fit; default: 512");
+      "MiB for the host store and the slabs; experts are scaled to fit; cpu device: 512 unless given, cuda "
+      "device: experts keep their size unless it is given");
   command.add_option("--seed", setup.seed, "Of the split, the weights and every random choice")
       ->capture_default_str();
   command.add_flag("!--no-verify", setup.verify, "Do not check the contents of leased slabs");
@@ -140,19 +160,20 @@ std::unique_ptr<LoadedReplay> load_replay(const ReplaySetup& setup, bool learns)
     throw Error(ErrorCode::usage,
                 fmt::format("--link-gbps {}: expected 0 or more GB/s", setup.link_gb_per_s));
   }
-  if (setup.host_memory_mib && !is_cpu(setup)) {
-    throw Error(ErrorCode::usage,
-                fmt::format("--host-memory {}: {} holds no real bytes; expected it with --device cpu only",
-                            *setup.host_memory_mib, setup.device));
+  if (setup.host_memory_mib && !runs_in_real_time(setup)) {
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("--host-memory {}: {} holds no real bytes; expected it with --device cpu or cuda only",
+                    *setup.host_memory_mib, setup.device));
   }
   if (setup.repetitions == 0 || setup.repetitions > limits::repetitions_max) {
     throw Error(ErrorCode::usage, fmt::format("--repetitions {}: expected 1 to {}", setup.repetitions,
                                               limits::repetitions_max));
   }
-  if (setup.repetitions > 1 && !is_cpu(setup)) {
+  if (setup.repetitions > 1 && !runs_in_real_time(setup)) {
     throw Error(ErrorCode::usage,
                 fmt::format("--repetitions {}: simulated times are the same each time; expected it with "
-                            "--device cpu only",
+                            "--device cpu or cuda only",
                             setup.repetitions));
   }
   auto loaded = std::make_unique<LoadedReplay>();
@@ -163,7 +184,8 @@ std::unique_ptr<LoadedReplay> load_replay(const ReplaySetup& setup, bool learns)
   loaded->split = split_sequences(loaded->trace, setup.skip_flags, fraction, setup.seed);
   const Workload workload = choose_workload(setup, loaded->model);
   SessionOptions options = session_options(setup, workload);
-  if (options.steps == 0 && is_cpu(setup)) options.steps = loaded->default_steps_applied = cpu_default_steps;
+  if (options.steps == 0 && runs_in_real_time(setup))
+    options.steps = loaded->default_steps_applied = real_time_default_steps;
   loaded->session = std::make_unique<ReplaySession>(loaded->trace, loaded->split, workload,
                                                     std::move(options), terminal_progress(setup.quiet));
   return loaded;
@@ -204,9 +226,7 @@ std::string replay_preamble(const ReplaySetup& setup, LoadedReplay& loaded, cons
                       loaded.model.name, w.grid.layers, w.grid.experts, w.top_k,
                       static_cast<double>(w.expert_bytes) / 1e6,
                       w.scale > 1.0 ? fmt::format(", the real size divided by {:.1f}", w.scale) : "");
-  text += fmt::format("device  {}{}; link {:.2f} GB/s as measured on it\n", device.name,
-                      device.simulated ? ": all times are SIMULATED" : ": wall clock",
-                      loaded.session->link_bytes_per_s() / 1e9);
+  text += device_line(device, loaded.session->link_bytes_per_s());
   text += fmt::format(
       "memory  {} cache + {} staging slabs = {}, always-resident weights {}; all experts would be {}\n",
       what.slabs, what.staging_slabs, gigabytes(slab_bytes), gigabytes(dense_bytes),
@@ -242,7 +262,10 @@ nlohmann::json replay_provenance(const ReplaySetup& setup, LoadedReplay& loaded)
   provenance["device"] = device.name;
   provenance["device_memory_bytes"] = device.memory_bytes;
   provenance["simulated"] = device.simulated;
-  provenance["link_bytes_per_s"] = loaded.session->link_bytes_per_s();
+  provenance["device_kind"] = device.kind;
+  provenance["times_mean_something"] = device.times_mean_something;
+  provenance["link_bytes_per_s"] = nullptr;
+  if (device.times_mean_something) provenance["link_bytes_per_s"] = loaded.session->link_bytes_per_s();
   provenance["seed"] = setup.seed;
   provenance["repetitions"] = setup.repetitions;
   return provenance;

@@ -71,13 +71,18 @@ class Table {
     plain_lru_done_ = false;
   }
 
-  void finish_batch(const ReplayCase& like) { add(session_.all_resident(like.batch), like, true); }
+  void finish_batch(const ReplayCase& like) {
+    if (const ReplayRow& resident = session_.all_resident(like.batch); resident.ran)
+      add(resident, like, true);
+  }
 
   [[nodiscard]] const std::vector<ReportedRow>& rows() const noexcept { return rows_; }
 
  private:
   void add(ReplayRow row, const ReplayCase& like, bool is_baseline) {
-    rows_.push_back({std::move(row), session_.bound(like), is_baseline, session_.device_info().simulated});
+    const DeviceInfo& device = session_.device_info();
+    rows_.push_back(
+        {std::move(row), session_.bound(like), is_baseline, device.simulated, device.times_mean_something});
     clear_progress(quiet_);
     if (!print_) return;
     fmt::print("{}", table_line(rows_.back()));

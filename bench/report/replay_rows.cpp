@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 #include <numeric>
 
@@ -30,13 +31,20 @@ std::string megabytes_per_step(std::uint64_t bytes, const ReplayMetrics& metrics
   return fmt::format("{:.2f}", per_step(bytes, metrics) / 1e6);
 }
 
+/// The keys of a row whose values are times.
+constexpr std::array time_keys = {"total_ns",     "compute_ns",   "stall_ns",
+                                  "total_ns_min", "total_ns_max", "step_ns_mean",
+                                  "step_ns_p50",  "step_ns_p99",  "bound_ns"};
+
 std::string describe(const ReplayCase& what) {
   return what.predictor == "none" ? what.policy : what.policy + " + " + what.predictor;
 }
 
 }  // namespace
 
-nlohmann::json row_json(const ReportedRow& reported) {
+namespace {
+
+nlohmann::json row_json_with_times(const ReportedRow& reported) {
   const ReplayRow& row = reported.row;
   const ReplayMetrics& m = row.metrics;
   return {{"policy", row.what.policy},
@@ -85,6 +93,15 @@ nlohmann::json row_json(const ReportedRow& reported) {
           {"bound_misses", reported.bound.misses},
           {"bound_bytes", reported.bound.bytes},
           {"bound_ns", m.steps == 0 ? 0 : reported.bound.total_ns() / m.steps}};
+}
+
+}  // namespace
+
+nlohmann::json row_json(const ReportedRow& reported) {
+  nlohmann::json row = row_json_with_times(reported);
+  if (reported.has_times) return row;
+  for (const char* key : time_keys) row[key] = nullptr;
+  return row;
 }
 
 nlohmann::json layers_json(const ReportedRow& reported) {
@@ -140,6 +157,8 @@ std::string table_line(const ReportedRow& reported) {
   const ReplayMetrics& m = reported.row.metrics;
   const double mean_ns = static_cast<double>(mean_step_ns(m));
   const double bound_ns = per_step(reported.bound.total_ns(), m);
+  const auto time = [&](double ns) { return reported.has_times ? milliseconds(ns) : std::string("-"); };
+  const bool has_ratio = reported.has_times && reported.row.what.policy != "all-resident" && bound_ns > 0;
   return fmt::format(
       "{:<28} {:>5} {:>6} {:>7.2f} {:>6.2f} {:>6.2f} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}\n",
       describe(reported.row.what) + (reported.is_baseline ? " *" : ""), reported.row.what.batch,
@@ -147,11 +166,9 @@ std::string table_line(const ReportedRow& reported) {
       100 * share(m.total.hit_late, m.total.requests), 100 * share(m.total.miss, m.total.requests),
       megabytes_per_step(m.bytes.demand, m), megabytes_per_step(m.bytes.prefetch_useful, m),
       megabytes_per_step(m.bytes.prefetch_wasted + m.bytes.prefetch_cancelled, m),
-      milliseconds(per_step(m.stall_ns, m)), milliseconds(static_cast<double>(quantile_ns(m.step_ns, 0.5))),
-      milliseconds(static_cast<double>(quantile_ns(m.step_ns, 0.99))), milliseconds(mean_ns),
-      reported.row.what.policy == "all-resident" || bound_ns == 0
-          ? "-"
-          : fmt::format("{:.2f}", mean_ns / bound_ns));
+      time(per_step(m.stall_ns, m)), time(static_cast<double>(quantile_ns(m.step_ns, 0.5))),
+      time(static_cast<double>(quantile_ns(m.step_ns, 0.99))), time(mean_ns),
+      has_ratio ? fmt::format("{:.2f}", mean_ns / bound_ns) : "-");
 }
 
 std::string table_legend() {

@@ -14,6 +14,7 @@ struct ReportedRow {
   ClairvoyantBound bound;
   bool is_baseline = false;
   bool simulated = false;
+  bool has_times = true;  ///< false of the test vehicle: times are null in JSON and "-" in the table
 };
 
 /// One flat object: snake_case keys, units last, plain numbers.

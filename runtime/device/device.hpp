@@ -81,11 +81,13 @@ struct CombineOp {
 using ComputeOp = std::variant<DenseOp, ExpertOp, CombineOp>;
 
 struct DeviceInfo {
-  std::string kind;                ///< "cpu", "sim" or "cuda"
+  std::string kind;                ///< "cpu", "sim", "cuda", or "cuda-on-cpu": the test vehicle
   std::string name;                ///< as a table prints it: "sim:h100-80gb"
   bool simulated = false;          ///< times are virtual and must be labelled so
   bool has_bytes = true;           ///< buffers hold real bytes; false on the sim
   std::uint64_t memory_bytes = 0;  ///< capacity for MemoryKind::device
+  /// False on the test vehicle, which runs a GPU's code on the CPU: its times are never printed.
+  bool times_mean_something = true;
 };
 
 /// Accumulated since the stream was created. What is neither busy nor blocked is time without work.

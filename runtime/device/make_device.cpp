@@ -5,11 +5,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <string>
 
 #include "prophet/error.hpp"
 #include "runtime/device/cpu_device.hpp"
-#include "runtime/device/cuda_driver.hpp"
+#include "runtime/device/cuda_device.hpp"
 #include "runtime/device/sim_device.hpp"
 #include "runtime/model/gpu_profile.hpp"
 
@@ -42,6 +43,9 @@ void check_options(std::string_view name, const DeviceOptions& options) {
   if (!is_sim && options.ignore_capacity) {
     throw Error(ErrorCode::usage, fmt::format("{}: ignore_capacity is set, but only the sim can", name));
   }
+  if (name != "cpu" && options.link_bytes_per_s > 0 && !is_sim) {
+    refuse_option(name, "link_bytes_per_s", options.link_bytes_per_s, "0: only the cpu device throttles");
+  }
   if (!is_sim && options.jitter_fraction > 0) {
     refuse_option(name, "jitter_fraction", options.jitter_fraction, "0: only the sim draws durations");
   }
@@ -56,27 +60,29 @@ std::unique_ptr<Device> make_sim(std::string_view profile_name, const DeviceOpti
 }
 
 std::string known_devices() {
-  std::string known = "cpu";
+  std::string known = "cpu, cuda, cuda:N";
   for (const std::string& profile : gpu_profile_names()) known += ", sim:" + profile;
   return known + " or sim:FILE";
 }
 
-[[noreturn]] void refuse_cuda(std::string_view name) {
-  const CudaStatus status = cuda_status();
-  throw Error(ErrorCode::no_device,
-              fmt::format("{}: this version of Prophet has no cuda device ({}; {}), expected {}", name,
-                          status.toolkit ? "built with the CUDA toolkit " + status.toolkit_version
-                                         : std::string("built without the CUDA toolkit"),
-                          status.missing.empty() ? "the driver answers" : status.missing, known_devices()));
+/// The number behind "cuda:"; none when `name` is no cuda device at all.
+std::optional<int> cuda_ordinal(std::string_view name) {
+  if (name == "cuda") return 0;
+  if (name.substr(0, cuda_prefix.size()) != cuda_prefix) return std::nullopt;
+  const std::string_view digits = name.substr(cuda_prefix.size());
+  int ordinal = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), ordinal);
+  if (error != std::errc{} || end != digits.data() + digits.size() || ordinal < 0) return std::nullopt;
+  return ordinal;
 }
 
-bool names_cuda(std::string_view name) {
-  if (name == "cuda") return true;
-  if (name.substr(0, cuda_prefix.size()) != cuda_prefix) return false;
-  const std::string_view digits = name.substr(cuda_prefix.size());
-  unsigned ordinal = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), ordinal);
-  return error == std::errc{} && end == digits.data() + digits.size();
+std::unique_ptr<Device> make_cuda(int ordinal, const DeviceOptions& options) {
+  CudaOptions cuda;
+  cuda.ordinal = ordinal;
+  cuda.memory_bytes = options.memory_bytes;
+  cuda.experts = options.experts;
+  cuda.batch_copies = options.batch_copies;
+  return make_cuda_device(cuda);
 }
 
 }  // namespace
@@ -86,7 +92,7 @@ std::unique_ptr<Device> make_device(std::string_view name, const DeviceOptions& 
   if (name == "cpu") return make_cpu_device({options.memory_bytes, options.link_bytes_per_s});
   if (name.substr(0, sim_prefix.size()) == sim_prefix)
     return make_sim(name.substr(sim_prefix.size()), options);
-  if (names_cuda(name)) refuse_cuda(name);
+  if (const auto ordinal = cuda_ordinal(name)) return make_cuda(*ordinal, options);
   throw Error(ErrorCode::no_device, fmt::format("{}: no such device, expected {}", name, known_devices()));
 }
 

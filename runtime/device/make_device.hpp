@@ -14,6 +14,8 @@ struct DeviceOptions {
   double link_bytes_per_s = 0;     ///< cpu: throttle of host-to-device copies; 0: none
   double jitter_fraction = 0;      ///< sim: each duration is drawn from [1, 1 + jitter_fraction] times itself
   std::uint64_t seed = 0;          ///< sim: of the jitter
+  std::uint32_t experts = 0;       ///< cuda: of a layer, to name them to profilers; 0: not known
+  bool batch_copies = true;        ///< cuda: see CudaOptions
   bool check_happens_before = true;  ///< sim: an unordered reuse of a unit is Error{check_failed}
 };
 

@@ -20,6 +20,11 @@ constexpr std::uint64_t progress_steps = 256;
 /// Weights so small that activations neither vanish nor blow up over many layers.
 constexpr float weight_scale = 0.08F;
 
+DeviceOptions with_experts(DeviceOptions options, const ExpertGrid& grid) {
+  options.experts = grid.experts;
+  return options;
+}
+
 std::uint64_t decode_steps(BatchSchedule schedule) {
   std::uint64_t steps = 0;
   while (schedule.next()) steps += schedule.kind() == StepKind::decode ? 1U : 0U;
@@ -35,7 +40,7 @@ ReplaySession::ReplaySession(const RoutingTrace& trace, const SequenceSplit& spl
       workload_(workload),
       options_(std::move(options)),
       progress_(std::move(progress)),
-      device_(make_device(options_.device, options_.device_options)),
+      device_(make_device(options_.device, with_experts(options_.device_options, workload.grid))),
       popularity_(count_popularity(trace, split.train)) {
   if (options_.record_timeline) {
     auto recording =
@@ -157,6 +162,18 @@ const ReplayRow& ReplaySession::on_demand_lru(const ReplayCase& like) {
   return lru_rows_.emplace(key, run(what)).first->second;
 }
 
+ReplayRow ReplaySession::run_resident_if_it_fits(const ReplayCase& what) {
+  try {
+    return repeat_on(*device_, *store_, what, true);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::out_of_memory) throw;
+  }
+  ReplayRow row;
+  row.what = what;
+  row.ran = row.fits = false;
+  return row;
+}
+
 const ReplayRow& ReplaySession::all_resident(std::uint32_t batch) {
   const auto known = resident_rows_.find(batch);
   if (known != resident_rows_.end()) return known->second;
@@ -168,7 +185,7 @@ const ReplayRow& ReplaySession::all_resident(std::uint32_t batch) {
   roomy.ignore_capacity = true;
   ReplayRow row;
   if (device_->info().has_bytes) {
-    row = repeat_on(*device_, *store_, what, true);
+    row = run_resident_if_it_fits(what);
   } else {
     const std::unique_ptr<Device> device = make_device(options_.device, roomy);
     const HostStore store(*device, workload_.grid, workload_.expert_bytes, nullptr);

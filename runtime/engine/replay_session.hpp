@@ -51,7 +51,7 @@ struct ClairvoyantBound {
   std::uint64_t misses = 0;      ///< layer-grouped Belady with bypass
   std::uint64_t bytes = 0;       ///< misses * expert bytes
   std::uint64_t copy_ns = 0;     ///< those bytes over the link
-  std::uint64_t compute_ns = 0;  ///< compute of the all-resident run
+  std::uint64_t compute_ns = 0;  ///< compute of the all-resident run; 0 where it could not run
   [[nodiscard]] std::uint64_t total_ns() const noexcept {
     return copy_ns > compute_ns ? copy_ns : compute_ns;
   }
@@ -65,6 +65,7 @@ struct ReplayRow {
   bool fits = true;                ///< within the device's memory; if not, it was given what it needs
   std::uint64_t total_ns_min = 0;  ///< of the repetitions
   std::uint64_t total_ns_max = 0;
+  bool ran = true;  ///< false of an all-resident row whose experts the device has not the memory for
 };
 
 /// Replays one trace on one device, case by case, with the baselines that each case is judged against.
@@ -83,7 +84,8 @@ class ReplaySession {
   [[nodiscard]] ReplayRow run(const ReplayCase& what);
   /// LRU on demand with the same slabs.
   [[nodiscard]] const ReplayRow& on_demand_lru(const ReplayCase& like);
-  /// Every expert resident before the first step, on a device that is given the memory for it.
+  /// Every expert resident before the first step, on a device that is given the memory for it. A device with
+  /// bytes cannot be given any: where it has too little, the row says that it did not run.
   [[nodiscard]] const ReplayRow& all_resident(std::uint32_t batch);
   [[nodiscard]] ClairvoyantBound bound(const ReplayCase& like);
 
@@ -103,6 +105,7 @@ class ReplaySession {
                                     bool preload);
   [[nodiscard]] ReplayRow run_on(Device& device, const HostStore& store, const ReplayCase& what,
                                  bool preload);
+  [[nodiscard]] ReplayRow run_resident_if_it_fits(const ReplayCase& what);
   [[nodiscard]] std::unique_ptr<EvictionPolicy> policy(const ReplayCase& what);
   [[nodiscard]] std::unique_ptr<Predictor> predictor(const ReplayCase& what);
   void check(const ReplayCase& what) const;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -17,7 +19,8 @@
 
 namespace prophet::testing {
 
-/// One way to make a device; every test of the suite runs on each.
+/// One way to make a device; every test of the suite runs on each. `make` returns null where there is no such
+/// device: the test skips by name.
 struct DeviceCase {
   std::string name;
   std::function<std::unique_ptr<Device>()> make;
@@ -31,6 +34,9 @@ inline void PrintTo(const DeviceCase& device_case, std::ostream* out) {
 class Conformance : public ::testing::TestWithParam<DeviceCase> {
  protected:
   Conformance() : device_(GetParam().make()) {}
+  void SetUp() override {
+    if (device_ == nullptr) GTEST_SKIP() << "no such device here";
+  }
 
   [[nodiscard]] Device& device() { return *device_; }
   [[nodiscard]] bool has_bytes() const { return device_->info().has_bytes; }
@@ -57,6 +63,18 @@ class Conformance : public ::testing::TestWithParam<DeviceCase> {
     std::vector<float> values(view.size_bytes / sizeof(float));
     std::memcpy(values.data(), device_->host_bytes(view).data(), values.size() * sizeof(float));
     return values;
+  }
+  /// The CPU's devices compute what the references compute to the last bit; a GPU adds in another order.
+  void expect_floats(const std::vector<float>& found, const std::vector<float>& expected) {
+    if (device_->info().kind == "cpu") {
+      EXPECT_EQ(found, expected);
+      return;
+    }
+    ASSERT_EQ(found.size(), expected.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const float tolerance = 1e-5F * std::max(1.0F, std::abs(expected[i]));
+      ASSERT_NEAR(found[i], expected[i], tolerance) << "at " << i;
+    }
   }
   /// Runs `act`, which must throw an Error with `code`; returns its sentence.
   template <class Act>

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "prophet/error.hpp"
+#include "runtime/device/cuda_driver.hpp"
 #include "runtime/model/gpu_profile.hpp"
 
 namespace prophet {
@@ -53,7 +54,9 @@ TEST(MakeDevice, ListsWhatThereIsWhenTheNameIsUnknown) {
 }
 
 TEST(MakeDevice, SaysWhyThereIsNoCudaDevice) {
-  EXPECT_NE(refusal("cuda", {}, ErrorCode::no_device).find("CUDA toolkit"), std::string::npos);
+  EXPECT_NE(refusal("cuda:99", {}, ErrorCode::no_device).find("cuda"), std::string::npos);
+  if (!cuda_status().devices.empty()) GTEST_SKIP() << "there is one";
+  EXPECT_NE(refusal("cuda", {}, ErrorCode::no_device).find("CUDA"), std::string::npos);
   refusal("cuda:1", {}, ErrorCode::no_device);
 }
 
@@ -63,6 +66,7 @@ TEST(MakeDevice, RefusesOptionsOutOfRangeOrNotForThisDevice) {
   refusal("cpu", link, ErrorCode::usage);
   link.link_bytes_per_s = 1e9;
   refusal("sim:h200", link, ErrorCode::usage);
+  refusal("cuda", link, ErrorCode::usage);
   DeviceOptions jitter;
   jitter.jitter_fraction = 0.1;
   refusal("cpu", jitter, ErrorCode::usage);

@@ -21,11 +21,12 @@ struct Capture {
   cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
   bool invalidated = false;
   bool ended = false;
-  bool to_existing_graph = false;
-  cudaGraph_t handle = nullptr;  ///< of the existing graph
+  cudaGraph_t handle = nullptr;  ///< of the graph that existed before, or that was asked for meanwhile
+  bool handle_is_temporary = false;
   std::vector<NodePtr> begun_after;
   std::uint64_t id = 0;
   std::map<const Stream*, std::vector<NodePtr>> frontier;  ///< what the next node of a stream comes after
+  std::vector<cudaGraphNode_t> told;  ///< the frontier that cudaStreamGetCaptureInfo gave last
 };
 
 [[nodiscard]] std::mutex& captures_mutex();

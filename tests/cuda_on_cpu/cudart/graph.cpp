@@ -6,8 +6,9 @@
 #include <unordered_set>
 #include <utility>
 
-#include "tests/cuda_on_cpu/cudart/calls.hpp"
+#include "tests/cuda_on_cpu/control.hpp"
 #include "tests/cuda_on_cpu/cudart/condition.hpp"
+#include "tests/cuda_on_cpu/cudart/memory.hpp"
 
 namespace prophet::cuda_on_cpu {
 namespace {
@@ -44,6 +45,12 @@ cudaError_t run_conditional(const Conditional& conditional, std::mt19937_64& ran
   return cudaSuccess;
 }
 
+cudaError_t run_plain(const GraphNode& node) {
+  if (!node.run) return cudaSuccess;
+  const ClosedForHostFunction closed(node.is_host_function && machine().strict);
+  return node.run();
+}
+
 cudaError_t run_nodes(const Graph& graph, std::mt19937_64& random) {
   std::vector<NodePtr> waiting = graph.nodes;
   std::unordered_set<const GraphNode*> done;
@@ -58,11 +65,7 @@ cudaError_t run_nodes(const Graph& graph, std::mt19937_64& random) {
     const auto drawn = waiting.begin() + static_cast<std::ptrdiff_t>(random() % ready);
     const NodePtr node = *drawn;
     waiting.erase(drawn);
-    cudaError_t result = cudaSuccess;
-    if (node->conditional)
-      result = run_conditional(*node->conditional, random);
-    else if (node->run)
-      result = node->run();
+    const cudaError_t result = node->conditional ? run_conditional(*node->conditional, random) : run_plain(*node);
     if (result != cudaSuccess) return result;
     done.insert(node.get());
   }
@@ -89,6 +92,22 @@ HandleTable<cudaGraphExec_t, Graph>& graph_execs() {
 GraphPtr find_graph(cudaGraph_t handle) {
   GraphPtr found = graphs().find(handle);
   return found ? found : body_graphs().find(handle);
+}
+
+HandleTable<cudaGraph_t, Graph>& graphs_in_capture() {
+  static auto& table = *new HandleTable<cudaGraph_t, Graph>(0x57000000);
+  return table;
+}
+
+GraphPtr find_graph_or_captured(cudaGraph_t handle) {
+  GraphPtr found = find_graph(handle);
+  return found ? found : graphs_in_capture().find(handle);
+}
+
+NodePtr find_node(const Graph& graph, cudaGraphNode_t handle) {
+  const auto found = std::find_if(graph.nodes.begin(), graph.nodes.end(),
+                                  [&](const NodePtr& node) { return handle_of(*node) == handle; });
+  return found == graph.nodes.end() ? nullptr : *found;
 }
 
 GraphPtr copy_of(const Graph& graph) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/cuda_on_cpu/cudart/handle_table.hpp"
+#include "tests/cuda_on_cpu/cudart/scheduler.hpp"
 
 namespace prophet::cuda_on_cpu {
 
@@ -40,7 +41,8 @@ struct Graph {
     bool assign = false;  ///< at every launch
   };
   std::vector<HandleDefault> conditional_handles;
-  std::uint64_t id = 0;
+  std::uint64_t launches = 0;
+  Signal last_launch;
 };
 using GraphPtr = std::shared_ptr<Graph>;
 
@@ -48,7 +50,18 @@ using GraphPtr = std::shared_ptr<Graph>;
 /// Bodies of conditional nodes: they are alive as long as their node.
 [[nodiscard]] HandleTable<cudaGraph_t, Graph>& body_graphs();
 [[nodiscard]] HandleTable<cudaGraphExec_t, Graph>& graph_execs();
+/// Graphs whose capture is under way and whose handle was asked for: they are nobody's to destroy yet.
+[[nodiscard]] HandleTable<cudaGraph_t, Graph>& graphs_in_capture();
+/// A whole graph or a body.
 [[nodiscard]] GraphPtr find_graph(cudaGraph_t handle);
+/// The same, and graphs that are being captured.
+[[nodiscard]] GraphPtr find_graph_or_captured(cudaGraph_t handle);
+
+/// Unlike other handles a node's is its address: nodes live as long as their graph.
+[[nodiscard]] inline cudaGraphNode_t handle_of(GraphNode& node) {
+  return reinterpret_cast<cudaGraphNode_t>(&node);
+}
+[[nodiscard]] NodePtr find_node(const Graph& graph, cudaGraphNode_t handle);
 
 /// A graph that shares no node with the original.
 [[nodiscard]] GraphPtr copy_of(const Graph& graph);

@@ -92,4 +92,20 @@ class Memory {
   bool open_ = true;
 };
 
+/// In strict mode a host function finds device memory closed, as the rest of the host does.
+class ClosedForHostFunction {
+ public:
+  explicit ClosedForHostFunction(bool close) : closed_(close) {
+    if (closed_) Memory::instance().close();
+  }
+  ~ClosedForHostFunction() {
+    if (closed_) Memory::instance().open();
+  }
+  ClosedForHostFunction(const ClosedForHostFunction&) = delete;
+  ClosedForHostFunction& operator=(const ClosedForHostFunction&) = delete;
+
+ private:
+  bool closed_;
+};
+
 }  // namespace prophet::cuda_on_cpu

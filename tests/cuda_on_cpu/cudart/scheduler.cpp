@@ -24,22 +24,6 @@ cudaError_t run_or_explain(const Operation& operation) {
   }
 }
 
-/// In strict mode a host function finds device memory closed, as the rest of the host does.
-class ClosedForHostFunction {
- public:
-  explicit ClosedForHostFunction(bool close) : closed_(close) {
-    if (closed_) Memory::instance().close();
-  }
-  ~ClosedForHostFunction() {
-    if (closed_) Memory::instance().open();
-  }
-  ClosedForHostFunction(const ClosedForHostFunction&) = delete;
-  ClosedForHostFunction& operator=(const ClosedForHostFunction&) = delete;
-
- private:
-  bool closed_;
-};
-
 }  // namespace
 
 /// For its lifetime this thread may run operations in strict mode, and device memory is open.
@@ -230,8 +214,7 @@ void Scheduler::run(const Queue::Entry& entry) {
   if (entry.operation.run) {
     cudaError_t error = begin_operation();
     if (error == cudaSuccess) {
-      const bool close = entry.operation.place == Place::host && machine().strict;
-      const ClosedForHostFunction closed(close);
+      const ClosedForHostFunction closed(entry.operation.place == Place::host && machine().strict);
       error = run_or_explain(entry.operation);
     }
     if (error != cudaSuccess) report_late_error(error);

@@ -38,8 +38,8 @@ TEST_P(CudartStream, RunsItsOperationsInOrder) {
   std::vector<int> notes;
   std::vector<Note> all;
   for (int i = 0; i < 50; ++i) all.push_back({&notes, i});
-  for (Note& note : all) PROPHET_EXPECT_CUDA(cudaLaunchHostFunc(stream, take_note, &note));
-  PROPHET_EXPECT_CUDA(cudaStreamSynchronize(stream));
+  for (Note& note : all) expect_ok(cudaLaunchHostFunc(stream, take_note, &note));
+  expect_ok(cudaStreamSynchronize(stream));
   std::vector<int> expected(50);
   std::iota(expected.begin(), expected.end(), 0);
   EXPECT_EQ(notes, expected);
@@ -55,42 +55,42 @@ TEST_P(CudartStream, WaitsForTheRecordThatWasTheLatestWhenItWasAsked) {
   source[0] = 10;
   source[1] = 11;
   const auto send = [&](int which) {
-    PROPHET_EXPECT_CUDA(cudaMemcpyAsync(target.data(), &source[static_cast<std::size_t>(which)], 4,
-                                        cudaMemcpyHostToDevice, producer));
-    PROPHET_EXPECT_CUDA(cudaEventRecord(event, producer));
+    expect_ok(cudaMemcpyAsync(target.data(), &source[static_cast<std::size_t>(which)], 4,
+                              cudaMemcpyHostToDevice, producer));
+    expect_ok(cudaEventRecord(event, producer));
   };
   const OwnedEvent taken;
   send(0);
-  PROPHET_EXPECT_CUDA(cudaStreamWaitEvent(consumer, event, 0));
-  PROPHET_EXPECT_CUDA(cudaMemcpyAsync(seen.data(), target.data(), 4, cudaMemcpyDeviceToDevice, consumer));
-  PROPHET_EXPECT_CUDA(cudaEventRecord(taken, consumer));
-  PROPHET_EXPECT_CUDA(cudaStreamWaitEvent(producer, taken, 0));
+  expect_ok(cudaStreamWaitEvent(consumer, event, 0));
+  expect_ok(cudaMemcpyAsync(seen.data(), target.data(), 4, cudaMemcpyDeviceToDevice, consumer));
+  expect_ok(cudaEventRecord(taken, consumer));
+  expect_ok(cudaStreamWaitEvent(producer, taken, 0));
   send(1);  // the first wait still means the first record: else the two streams would wait for each other
-  PROPHET_EXPECT_CUDA(cudaStreamWaitEvent(consumer, event, 0));
-  PROPHET_EXPECT_CUDA(cudaMemcpyAsync(seen.data() + 1, target.data(), 4, cudaMemcpyDeviceToDevice, consumer));
-  PROPHET_EXPECT_CUDA(cudaStreamSynchronize(consumer));
+  expect_ok(cudaStreamWaitEvent(consumer, event, 0));
+  expect_ok(cudaMemcpyAsync(seen.data() + 1, target.data(), 4, cudaMemcpyDeviceToDevice, consumer));
+  expect_ok(cudaStreamSynchronize(consumer));
   EXPECT_EQ(read_back(seen), (std::vector<int>{10, 11}));
 }
 
 TEST_P(CudartStream, TakesAnEventThatWasNeverRecordedAsDone) {
   const OwnedStream stream;
   const OwnedEvent event;
-  PROPHET_EXPECT_CUDA(cudaEventQuery(event));
-  PROPHET_EXPECT_CUDA(cudaEventSynchronize(event));
-  PROPHET_EXPECT_CUDA(cudaStreamWaitEvent(stream, event, 0));
+  expect_ok(cudaEventQuery(event));
+  expect_ok(cudaEventSynchronize(event));
+  expect_ok(cudaStreamWaitEvent(stream, event, 0));
 }
 
 TEST_P(CudartStream, PollingComesToAnEnd) {
   const OwnedStream stream;
   const OwnedEvent event;
   const auto memory = device_memory<int>(1000);
-  for (int i = 0; i < 10; ++i) PROPHET_EXPECT_CUDA(cudaMemsetAsync(memory.data(), i, memory.bytes(), stream));
-  PROPHET_EXPECT_CUDA(cudaEventRecord(event, stream));
+  for (int i = 0; i < 10; ++i) expect_ok(cudaMemsetAsync(memory.data(), i, memory.bytes(), stream));
+  expect_ok(cudaEventRecord(event, stream));
   cudaError_t status = cudaErrorNotReady;
   while ((status = cudaEventQuery(event)) == cudaErrorNotReady) {
   }
   EXPECT_EQ(status, cudaSuccess);
-  PROPHET_EXPECT_CUDA(cudaStreamQuery(stream));
+  expect_ok(cudaStreamQuery(stream));
   (void)cudaGetLastError();
 }
 
@@ -109,16 +109,16 @@ int double_buffer(bool wait_for_readers, int rounds) {
   for (int round = 0; round < rounds; ++round) {
     const auto offset = size * static_cast<std::size_t>(round);
     int* buffer = buffers.data() + size * static_cast<std::size_t>(round % 2);
-    if (wait_for_readers) PROPHET_EXPECT_CUDA(cudaStreamWaitEvent(copies, read[round % 2], 0));
-    PROPHET_EXPECT_CUDA(
+    if (wait_for_readers) expect_ok(cudaStreamWaitEvent(copies, read[round % 2], 0));
+    expect_ok(
         cudaMemcpyAsync(buffer, source.data() + offset, size * sizeof(int), cudaMemcpyHostToDevice, copies));
-    PROPHET_EXPECT_CUDA(cudaEventRecord(full[round % 2], copies));
-    PROPHET_EXPECT_CUDA(cudaStreamWaitEvent(compute, full[round % 2], 0));
-    PROPHET_EXPECT_CUDA(cudaMemcpyAsync(results.data() + offset, buffer, size * sizeof(int),
-                                        cudaMemcpyDeviceToDevice, compute));
-    PROPHET_EXPECT_CUDA(cudaEventRecord(read[round % 2], compute));
+    expect_ok(cudaEventRecord(full[round % 2], copies));
+    expect_ok(cudaStreamWaitEvent(compute, full[round % 2], 0));
+    expect_ok(cudaMemcpyAsync(results.data() + offset, buffer, size * sizeof(int), cudaMemcpyDeviceToDevice,
+                              compute));
+    expect_ok(cudaEventRecord(read[round % 2], compute));
   }
-  PROPHET_EXPECT_CUDA(cudaDeviceSynchronize());
+  expect_ok(cudaDeviceSynchronize());
   const std::vector<int> got = read_back(results);
   int wrong = 0;
   for (std::size_t i = 0; i < got.size(); i += size) wrong += got[i] != static_cast<int>(i);
@@ -136,10 +136,10 @@ TEST_P(CudartStream, ABlockingStreamKeepsTheOrderOfTheLegacyStream) {
   for (int i = 0; i < 20; ++i) all.push_back({&notes, i});
   for (Note& note : all) {
     const cudaStream_t stream = note.value % 2 == 0 ? cudaStream_t{} : blocking;
-    PROPHET_EXPECT_CUDA(cudaLaunchHostFunc(stream, take_note, &note));
+    expect_ok(cudaLaunchHostFunc(stream, take_note, &note));
   }
-  PROPHET_EXPECT_CUDA(cudaStreamSynchronize(nullptr));
-  PROPHET_EXPECT_CUDA(cudaStreamSynchronize(blocking));
+  expect_ok(cudaStreamSynchronize(nullptr));
+  expect_ok(cudaStreamSynchronize(blocking));
   std::vector<int> expected(20);
   std::iota(expected.begin(), expected.end(), 0);
   EXPECT_EQ(notes, expected);
@@ -149,11 +149,11 @@ TEST_P(CudartStream, WhatADestroyedStreamHoldsStillRuns) {
   const auto memory = device_memory<unsigned char>(64);
   cudaStream_t stream = nullptr;
   const OwnedEvent event;
-  PROPHET_EXPECT_CUDA(cudaStreamCreate(&stream));
-  PROPHET_EXPECT_CUDA(cudaMemsetAsync(memory.data(), 7, memory.bytes(), stream));
-  PROPHET_EXPECT_CUDA(cudaEventRecord(event, stream));
-  PROPHET_EXPECT_CUDA(cudaStreamDestroy(stream));
-  PROPHET_EXPECT_CUDA(cudaEventSynchronize(event));
+  expect_ok(cudaStreamCreate(&stream));
+  expect_ok(cudaMemsetAsync(memory.data(), 7, memory.bytes(), stream));
+  expect_ok(cudaEventRecord(event, stream));
+  expect_ok(cudaStreamDestroy(stream));
+  expect_ok(cudaEventSynchronize(event));
   EXPECT_EQ(read_back(memory), std::vector<unsigned char>(64, 7));
   EXPECT_EQ(cudaStreamSynchronize(stream), cudaErrorInvalidResourceHandle);
   EXPECT_EQ(cudaMemsetAsync(memory.data(), 7, 64, stream), cudaErrorInvalidResourceHandle);
@@ -190,10 +190,10 @@ TEST_F(CudartOrder, ANonBlockingStreamDoesNotWaitForTheLegacyStream) {
     while (!static_cast<std::atomic<bool>*>(flag)->load()) {
     }
   };
-  PROPHET_EXPECT_CUDA(cudaLaunchHostFunc(nullptr, hold, &release));
+  expect_ok(cudaLaunchHostFunc(nullptr, hold, &release));
   const OwnedEvent event;
-  PROPHET_EXPECT_CUDA(cudaEventRecord(event, free_stream));
-  PROPHET_EXPECT_CUDA(cudaEventSynchronize(event));
+  expect_ok(cudaEventRecord(event, free_stream));
+  expect_ok(cudaEventSynchronize(event));
   release = true;
 }
 
@@ -206,9 +206,9 @@ TEST_F(CudartOrder, AmongReadyCopiesInOneDirectionTheMoreUrgentStreamGoesFirst) 
     const auto target = device_memory<int>(1);
     source[0] = 0;
     source[1] = 1;
-    PROPHET_EXPECT_CUDA(cudaMemcpyAsync(target.data(), &source[0], 4, cudaMemcpyHostToDevice, patient));
-    PROPHET_EXPECT_CUDA(cudaMemcpyAsync(target.data(), &source[1], 4, cudaMemcpyHostToDevice, urgent));
-    PROPHET_EXPECT_CUDA(cudaDeviceSynchronize());
+    expect_ok(cudaMemcpyAsync(target.data(), &source[0], 4, cudaMemcpyHostToDevice, patient));
+    expect_ok(cudaMemcpyAsync(target.data(), &source[1], 4, cudaMemcpyHostToDevice, urgent));
+    expect_ok(cudaDeviceSynchronize());
     EXPECT_EQ(read_back(target)[0], 0);
   }
 }
@@ -219,13 +219,13 @@ TEST_F(CudartOrder, TimeBetweenTwoEventsIsThatOfTheirRecords) {
   const OwnedEvent end(cudaEventDefault);
   float milliseconds = -1;
   EXPECT_EQ(cudaEventElapsedTime(&milliseconds, begin, end), cudaErrorInvalidResourceHandle);
-  PROPHET_EXPECT_CUDA(cudaEventRecord(begin, stream));
-  PROPHET_EXPECT_CUDA(cudaEventRecord(end, stream));
-  PROPHET_EXPECT_CUDA(cudaEventSynchronize(end));
-  PROPHET_EXPECT_CUDA(cudaEventElapsedTime(&milliseconds, begin, end));
+  expect_ok(cudaEventRecord(begin, stream));
+  expect_ok(cudaEventRecord(end, stream));
+  expect_ok(cudaEventSynchronize(end));
+  expect_ok(cudaEventElapsedTime(&milliseconds, begin, end));
   EXPECT_GE(milliseconds, 0);
   const OwnedEvent untimed;
-  PROPHET_EXPECT_CUDA(cudaEventRecord(untimed, stream));
+  expect_ok(cudaEventRecord(untimed, stream));
   EXPECT_EQ(cudaEventElapsedTime(&milliseconds, begin, untimed), cudaErrorInvalidResourceHandle);
 }
 

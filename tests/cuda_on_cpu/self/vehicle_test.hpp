@@ -10,7 +10,10 @@
 
 namespace prophet::cuda_on_cpu {
 
-#define PROPHET_EXPECT_CUDA(call) EXPECT_EQ((call), cudaSuccess)
+/// Fails the calling test with CUDA's own words.
+inline void expect_ok(cudaError_t status) {
+  EXPECT_EQ(status, cudaSuccess) << cudaGetErrorName(status) << ": " << cudaGetErrorString(status);
+}
 
 /// Gives every test the same machine, and finds nothing alive and no error left behind it.
 class VehicleTest : public ::testing::Test {
@@ -43,7 +46,7 @@ class VehicleTest : public ::testing::Test {
 class OwnedStream {
  public:
   explicit OwnedStream(unsigned flags = cudaStreamNonBlocking, int priority = 0) {
-    PROPHET_EXPECT_CUDA(cudaStreamCreateWithPriority(&handle_, flags, priority));
+    expect_ok(cudaStreamCreateWithPriority(&handle_, flags, priority));
   }
   OwnedStream(const OwnedStream&) = delete;
   OwnedStream& operator=(const OwnedStream&) = delete;
@@ -57,7 +60,7 @@ class OwnedStream {
 class OwnedEvent {
  public:
   explicit OwnedEvent(unsigned flags = cudaEventDisableTiming) {
-    PROPHET_EXPECT_CUDA(cudaEventCreateWithFlags(&handle_, flags));
+    expect_ok(cudaEventCreateWithFlags(&handle_, flags));
   }
   OwnedEvent(const OwnedEvent&) = delete;
   OwnedEvent& operator=(const OwnedEvent&) = delete;
@@ -74,7 +77,7 @@ class OwnedMemory {
  public:
   OwnedMemory(std::size_t size, bool pinned) : size_(size), pinned_(pinned) {
     auto** address = reinterpret_cast<void**>(&data_);
-    PROPHET_EXPECT_CUDA(pinned ? cudaMallocHost(address, bytes()) : cudaMalloc(address, bytes()));
+    expect_ok(pinned ? cudaMallocHost(address, bytes()) : cudaMalloc(address, bytes()));
   }
   OwnedMemory(const OwnedMemory&) = delete;
   OwnedMemory& operator=(const OwnedMemory&) = delete;
@@ -102,7 +105,7 @@ OwnedMemory<T> pinned_memory(std::size_t size) {
 template <class T>
 std::vector<T> read_back(const OwnedMemory<T>& device) {
   std::vector<T> values(device.size());
-  PROPHET_EXPECT_CUDA(cudaMemcpy(values.data(), device.data(), device.bytes(), cudaMemcpyDeviceToHost));
+  expect_ok(cudaMemcpy(values.data(), device.data(), device.bytes(), cudaMemcpyDeviceToHost));
   return values;
 }
 

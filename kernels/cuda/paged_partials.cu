@@ -1,0 +1,58 @@
+#include "kernels/cuda/paged_partials.hpp"
+
+#include "kernels/cuda/kv_float.cuh"
+#include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/paged_span.cuh"
+
+namespace prophet::kernels::cuda {
+namespace {
+
+constexpr unsigned block_threads = 128;
+
+/// Block (head, sequence). Every thread finds the factors of the splits for itself, which costs less than to
+/// share them, and sums its own columns.
+__global__ void __launch_bounds__(block_threads) merge_kernel(Partials partials, MergeCall call) {
+  const unsigned head = blockIdx.x;
+  const unsigned sequence = blockIdx.y;
+  const std::size_t row = std::size_t{sequence} * call.heads + head;
+  const std::uint32_t context = call.context_tokens[sequence];
+  const TokenSpan span = attended_span(context, call.window_tokens);
+  const bool too_long = context > call.context_tokens_max;
+  const std::uint32_t splits = too_long ? 0 : (span.end - span.begin + split_tokens - 1) / split_tokens;
+  const float* values = partials.values + row * partials.splits * call.dim;
+  const float* largest_of = partials.largest + row * partials.splits;
+  const float* weight_of = partials.weight + row * partials.splits;
+
+  float largest = call.sinks != nullptr ? call.sinks[head] : -INFINITY;
+#pragma unroll 4
+  for (std::uint32_t s = 0; s < splits; ++s) largest = fmaxf(largest, largest_of[s]);
+  for (unsigned i = threadIdx.x; i < call.dim; i += block_threads) {
+    float sum = 0;
+    float weight = call.sinks != nullptr ? expf(call.sinks[head] - largest) : 0;
+#pragma unroll 4
+    for (std::uint32_t s = 0; s < splits; ++s) {
+      const float factor = expf(largest_of[s] - largest);
+      weight = fmaf(weight_of[s], factor, weight);
+      sum = fmaf(values[std::size_t{s} * call.dim + i], factor, sum);
+    }
+    const float attended = context == 0 ? 0 : sum / weight;
+    store_one(call.output, row * call.dim + i, call.output_format, too_long ? NAN : attended);
+  }
+}
+
+}  // namespace
+
+Partials cut_workspace(void* workspace, std::uint32_t sequences, std::uint32_t heads, std::uint32_t splits,
+                       std::uint32_t dim) noexcept {
+  const std::size_t rows = std::size_t{sequences} * heads * splits;
+  auto* const values = static_cast<float*>(workspace);
+  return {values, values + rows * dim, values + rows * dim + rows, splits};
+}
+
+cudaError_t merge_partials(const Partials& partials, const MergeCall& call, cudaStream_t stream) noexcept {
+  const LaunchShape shape{
+      .grid = dim3(call.heads, call.sequences), .block = dim3(block_threads), .stream = stream};
+  return launch(merge_kernel, shape, partials, call);
+}
+
+}  // namespace prophet::kernels::cuda

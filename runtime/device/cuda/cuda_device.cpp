@@ -1,0 +1,296 @@
+#include "runtime/device/cuda_device.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "prophet/error.hpp"
+#include "runtime/device/buffer_table.hpp"
+#include "runtime/device/cpu/clock.hpp"
+#include "runtime/device/cuda/backoff.hpp"
+#include "runtime/device/cuda/event_table.hpp"
+#include "runtime/device/cuda/gpu.hpp"
+#include "runtime/device/cuda/launch_ops.hpp"
+#include "runtime/device/cuda/memory_table.hpp"
+#include "runtime/device/cuda/nvtx.hpp"
+#include "runtime/device/cuda/slab_alarm.hpp"
+#include "runtime/device/cuda/stream_table.hpp"
+
+namespace prophet {
+namespace cuda {
+namespace {
+
+/// Left to workspaces, rings and the driver when no cap is given.
+constexpr std::uint64_t reserve_bytes = 256ULL << 20;
+
+DeviceInfo describe(const Gpu& gpu, const CudaOptions& options) {
+  DeviceInfo info;
+#ifdef PROPHET_CUDA_ON_CPU
+  info.kind = "cuda-on-cpu";
+  info.name = fmt::format("cuda:{} (test vehicle: no times)", gpu.ordinal);
+  info.times_mean_something = false;
+#else
+  info.kind = "cuda";
+  info.name = fmt::format("cuda:{} ({})", gpu.ordinal, gpu.name);
+#endif
+  info.memory_bytes = gpu.free_bytes > reserve_bytes ? gpu.free_bytes - reserve_bytes : gpu.free_bytes;
+  if (options.memory_bytes != 0) info.memory_bytes = std::min(options.memory_bytes, gpu.free_bytes);
+  return info;
+}
+
+const char* name_of(const DenseOp&) noexcept {
+  return "dense";
+}
+const char* name_of(const ExpertOp&) noexcept {
+  return "expert";
+}
+const char* name_of(const CombineOp&) noexcept {
+  return "combine";
+}
+std::uint64_t bytes_of(const DenseOp& op) noexcept {
+  return op.weights.size_bytes;
+}
+std::uint64_t bytes_of(const ExpertOp& op) noexcept {
+  return op.slab.size_bytes;
+}
+std::uint64_t bytes_of(const CombineOp& op) noexcept {
+  return sizeof(float) * std::uint64_t{op.hidden_size} * op.slots.size();
+}
+
+/// The host thread's side of the cuda device; the GPU does the rest. Every call but free and destroy begins
+/// with enter(), which refuses it when the device has been lost.
+class CudaDeviceOnRuntime final : public CudaDevice {
+ public:
+  CudaDeviceOnRuntime(const Gpu& gpu, const CudaOptions& options)
+      : info_(describe(gpu, options)),
+        options_(options),
+        clock_options_{options.time_operations, nullptr, cpu::monotonic_ns()},
+        memory_(info_.memory_bytes, gpu.numa_node, status_),
+        streams_(status_, gpu.priorities, clock_options_),
+        events_(status_),
+        alarm_(status_),
+        launcher_(memory_, alarm_.report(), status_) {}
+  CudaDeviceOnRuntime(const CudaDeviceOnRuntime&) = delete;
+  CudaDeviceOnRuntime& operator=(const CudaDeviceOnRuntime&) = delete;
+  ~CudaDeviceOnRuntime() override {
+    streams_.for_each([&](StreamState& stream) { finish(stream); });
+  }
+
+  [[nodiscard]] const DeviceInfo& info() const noexcept override { return info_; }
+  [[nodiscard]] CudaMemoryReport memory_report() const override { return memory_.report(); }
+
+  BufferView allocate(MemoryKind kind, std::uint64_t size_bytes) override {
+    enter("allocate");
+    return memory_.allocate(kind, size_bytes);
+  }
+  void free(BufferView whole) noexcept override { memory_.free(whole); }
+  std::span<std::byte> host_bytes(BufferView view) override {
+    enter("host_bytes");
+    return memory_.host_bytes(view);
+  }
+  void declare_units(BufferView view, std::uint64_t, std::uint64_t) override {
+    enter("declare_units");
+    memory_.buffers().check(view, "declare_units: the view");
+  }
+
+  StreamId create_stream(StreamRole role) override {
+    enter("create_stream");
+    return streams_.create(role);
+  }
+  void destroy_stream(StreamId stream) noexcept override {
+    if (StreamState* const leaving = streams_.find(stream); leaving != nullptr) finish(*leaving);
+    streams_.destroy(stream);
+  }
+  EventId create_event() override {
+    enter("create_event");
+    return events_.create();
+  }
+  void destroy_event(EventId event) noexcept override { events_.destroy(event); }
+
+  void copy(StreamId stream, BufferView destination, BufferView source, std::uint64_t tag) override;
+  void launch(StreamId stream, const ComputeOp& op, std::uint64_t tag) override;
+  void record(StreamId stream, EventId event) override;
+  void wait(StreamId stream, EventId event) override;
+
+  bool done(EventId event) override;
+  void synchronize(EventId event) override;
+  std::size_t wait_any(std::span<const EventId> events) override;
+  void synchronize() override;
+
+  std::uint64_t now_ns() override {
+    enter("now_ns");
+    return cpu::monotonic_ns() - clock_options_.origin_ns;
+  }
+  StreamTimes times(StreamId stream) override {
+    enter("times");
+    StreamState& state = streams_[stream];
+    state.clock.collect();
+    return state.clock.times();
+  }
+  void set_timeline(TimelineSink* sink) override {
+    enter("set_timeline");
+    streams_.for_each([](StreamState& stream) { stream.clock.collect(); });
+    clock_options_.sink = sink;
+  }
+
+ private:
+  void enter(const char* where) {
+    status_.refuse_if_lost(where);
+    make_current(options_.ordinal, status_);
+  }
+  [[nodiscard]] bool passed(cudaEvent_t event, const char* where);
+  void submit_copies(StreamState& stream);
+  void submit_all_copies() {
+    streams_.for_each([&](StreamState& stream) { submit_copies(stream); });
+  }
+  void finish(StreamState& stream) noexcept;
+  /// What the device has said while the host waited for it.
+  void throw_what_came() {
+    status_.throw_pending();
+    alarm_.throw_if_rung();
+  }
+
+  DeviceInfo info_;
+  CudaOptions options_;
+  Status status_;
+  ClockOptions clock_options_;
+  MemoryTable memory_;
+  StreamTable streams_;
+  EventTable events_;
+  SlabAlarm alarm_;
+  OpLauncher launcher_;
+};
+
+void CudaDeviceOnRuntime::copy(StreamId stream, BufferView destination, BufferView source,
+                               std::uint64_t tag) {
+  enter("copy");
+  check_copy(memory_.buffers(), destination, source);
+  StreamState& to = streams_[stream];
+  if (source.size_bytes == 0) return;
+  const NvtxRange range({"copy", tag, true, options_.experts, source.size_bytes});
+  const PlainCopy copy{memory_.device_data(destination), memory_.device_data(source), source.size_bytes};
+  if (!to.copies.fits(copy)) submit_copies(to);
+  to.copies.add(copy, tag);
+  // A timeline shows every copy by itself.
+  if (!options_.batch_copies || clock_options_.sink != nullptr) submit_copies(to);
+}
+
+void CudaDeviceOnRuntime::submit_copies(StreamState& stream) {
+  if (stream.copies.empty()) return;
+  const std::uint64_t tag = stream.copies.tag();
+  const std::uint64_t bytes = stream.copies.bytes();
+  try {
+    stream.clock.begin();
+    stream.copies.submit(stream.get(), status_);
+  } catch (...) {
+    stream.copies.forget();
+    throw;
+  }
+  stream.clock.end("copy", tag, bytes);
+}
+
+void CudaDeviceOnRuntime::launch(StreamId stream, const ComputeOp& op, std::uint64_t tag) {
+  enter("launch");
+  check_compute_op(memory_.buffers(), op);
+  StreamState& to = streams_[stream];
+  submit_copies(to);
+  std::visit(
+      [&](const auto& one) {
+        const bool is_expert = std::holds_alternative<ExpertOp>(op);
+        const NvtxRange range({name_of(one), tag, is_expert, options_.experts, bytes_of(one)});
+        launcher_(to, one, tag);
+        to.clock.end(name_of(one), tag, bytes_of(one));
+      },
+      op);
+}
+
+void CudaDeviceOnRuntime::record(StreamId stream, EventId event) {
+  enter("record");
+  StreamState& to = streams_[stream];
+  const cudaEvent_t recorded = events_[event];
+  submit_copies(to);
+  status_.check(cudaEventRecord(recorded, to.get()), "cudaEventRecord", "record");
+}
+
+void CudaDeviceOnRuntime::wait(StreamId stream, EventId event) {
+  enter("wait");
+  StreamState& to = streams_[stream];
+  const cudaEvent_t awaited = events_[event];
+  submit_copies(to);
+  if (passed(awaited, "wait")) return;  // nothing to wait for, and nothing to measure
+  to.clock.begin();
+  status_.check(cudaStreamWaitEvent(to.get(), awaited, cudaEventWaitDefault), "cudaStreamWaitEvent", "wait");
+  to.clock.end_wait();
+}
+
+bool CudaDeviceOnRuntime::passed(cudaEvent_t event, const char* where) {
+  const cudaError_t result = cudaEventQuery(event);
+  if (result == cudaErrorNotReady) return false;
+  status_.check(result, "cudaEventQuery", where);
+  return true;
+}
+
+bool CudaDeviceOnRuntime::done(EventId event) {
+  enter("done");
+  const cudaEvent_t asked = events_[event];
+  submit_all_copies();
+  return passed(asked, "done");
+}
+
+void CudaDeviceOnRuntime::synchronize(EventId event) {
+  enter("synchronize");
+  const cudaEvent_t awaited = events_[event];
+  submit_all_copies();
+  status_.check(cudaEventSynchronize(awaited), "cudaEventSynchronize", "synchronize");
+  throw_what_came();
+}
+
+std::size_t CudaDeviceOnRuntime::wait_any(std::span<const EventId> events) {
+  enter("wait_any");
+  if (events.empty()) throw Error(ErrorCode::usage, "wait_any: no events were given, expected at least one");
+  for (const EventId event : events) static_cast<void>(events_[event]);
+  submit_all_copies();
+  for (Backoff backoff;; backoff.pause()) {
+    for (std::size_t at = 0; at < events.size(); ++at) {
+      if (!passed(events_[events[at]], "wait_any")) continue;
+      throw_what_came();
+      return at;
+    }
+  }
+}
+
+void CudaDeviceOnRuntime::synchronize() {
+  enter("synchronize");
+  submit_all_copies();
+  streams_.for_each([&](StreamState& stream) {
+    status_.check(cudaStreamSynchronize(stream.get()), "cudaStreamSynchronize", "synchronize");
+    stream.clock.collect();
+  });
+  throw_what_came();
+}
+
+void CudaDeviceOnRuntime::finish(StreamState& stream) noexcept {
+  if (status_.lost()) return;
+  try {
+    make_current(options_.ordinal, status_);
+    submit_copies(stream);
+    if (status_.note(cudaStreamSynchronize(stream.get()), "cudaStreamSynchronize", "destroy_stream"))
+      stream.clock.collect();
+  } catch (const Error& error) {
+    status_.keep(error);
+  }
+}
+
+}  // namespace
+}  // namespace cuda
+
+std::unique_ptr<CudaDevice> make_cuda_device(const CudaOptions& options) {
+  if (options.ordinal < 0) {
+    throw Error(ErrorCode::usage,
+                fmt::format("cuda device: ordinal is {}, expected at least 0", options.ordinal));
+  }
+  return std::make_unique<cuda::CudaDeviceOnRuntime>(cuda::open_gpu(options.ordinal), options);
+}
+
+}  // namespace prophet

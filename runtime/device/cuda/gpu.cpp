@@ -1,0 +1,105 @@
+#include "runtime/device/cuda/gpu.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <fstream>
+
+namespace prophet::cuda {
+namespace {
+
+/// A thread's current device belongs to the thread, not to a Device.
+thread_local int current_ordinal = -1;
+
+[[noreturn]] void refuse_device(const std::string& sentence) {
+  throw Error(ErrorCode::no_device, sentence);
+}
+
+/// While nothing has been made yet there is nothing to lose: whatever stands in the way, there is no device.
+void check_open(cudaError_t result, const char* call, int ordinal) {
+  if (result == cudaSuccess) return;
+  static_cast<void>(cudaGetLastError());
+  const std::string where = fmt::format("cuda:{}", ordinal);
+  if (result == cudaErrorMemoryAllocation) {
+    throw Error(ErrorCode::out_of_memory, sentence_of(result, call, where.c_str()));
+  }
+  refuse_device(
+      fmt::format("{}: {} says {} ({})", where, call, cudaGetErrorName(result), cudaGetErrorString(result)));
+}
+
+void check_there_is(int ordinal) {
+  int driver = 0;
+  if (cudaDriverGetVersion(&driver) == cudaSuccess && driver == 0) {
+    refuse_device(fmt::format("cuda:{}: no CUDA driver is installed, expected one for CUDA {}.{} or newer",
+                              ordinal, CUDART_VERSION / 1000, CUDART_VERSION % 1000 / 10));
+  }
+  int count = 0;
+  check_open(cudaGetDeviceCount(&count), "cudaGetDeviceCount", ordinal);
+  if (ordinal >= count) {
+    refuse_device(
+        fmt::format("cuda:{}: the driver counts {} GPUs, expected a number below that", ordinal, count));
+  }
+}
+
+std::optional<int> ask_numa_node(int ordinal) {
+  constexpr int characters = 32;
+  char pci_bus_id[characters] = "";
+  const cudaError_t result = cudaDeviceGetPCIBusId(pci_bus_id, characters - 1, ordinal);
+  if (is_unrecoverable(result)) check_open(result, "cudaDeviceGetPCIBusId", ordinal);
+  if (result == cudaSuccess) return numa_node_of(pci_bus_id, "/sys");
+  static_cast<void>(cudaGetLastError());
+  return std::nullopt;  // memory is bound to no node then, and the report says so
+}
+
+}  // namespace
+
+int StreamPriorities::of(StreamRole role) const noexcept {
+  if (role == StreamRole::demand_copy) return demand_copy;
+  return role == StreamRole::compute ? compute : prefetch_copy;
+}
+
+StreamPriorities spread_priorities(int least, int greatest) noexcept {
+  return {least + (greatest - least) / 2, greatest, least};
+}
+
+Gpu open_gpu(int ordinal) {
+  check_there_is(ordinal);
+  Gpu gpu;
+  gpu.ordinal = ordinal;
+  check_open(cudaSetDevice(ordinal), "cudaSetDevice", ordinal);
+  current_ordinal = ordinal;
+  cudaDeviceProp properties{};
+  check_open(cudaGetDeviceProperties(&properties, ordinal), "cudaGetDeviceProperties", ordinal);
+  gpu.name = properties.name;
+  std::size_t free_bytes = 0;
+  std::size_t total_bytes = 0;
+  check_open(cudaMemGetInfo(&free_bytes, &total_bytes), "cudaMemGetInfo", ordinal);
+  gpu.free_bytes = free_bytes;
+  gpu.total_bytes = total_bytes;
+  int least = 0;
+  int greatest = 0;
+  check_open(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange",
+             ordinal);
+  gpu.priorities = spread_priorities(least, greatest);
+  gpu.numa_node = ask_numa_node(ordinal);
+  return gpu;
+}
+
+void make_current(int ordinal, Status& status) {
+  if (current_ordinal == ordinal) return;
+  status.check(cudaSetDevice(ordinal), "cudaSetDevice", "making the device current");
+  current_ordinal = ordinal;
+}
+
+std::optional<int> numa_node_of(std::string_view pci_bus_id, const std::string& sysfs) {
+  std::string id(pci_bus_id);
+  std::transform(id.begin(), id.end(), id.begin(),
+                 [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  std::ifstream file(sysfs + "/bus/pci/devices/" + id + "/numa_node");
+  int node = -1;
+  if (!(file >> node) || node < 0) return std::nullopt;
+  return node;
+}
+
+}  // namespace prophet::cuda

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <optional>
+#include <string>
+
+#include "prophet/error.hpp"
+
+namespace prophet::cuda {
+
+/// True for the codes after which, as CUDA documents them, "any further CUDA work will return the same error"
+/// and the process must end: CUDA Runtime API 13.0, cudaError_t; and for those of a GPU that is gone.
+[[nodiscard]] bool is_unrecoverable(cudaError_t result) noexcept;
+
+/// What a code means to the user of `prophet`. Success has no meaning here.
+[[nodiscard]] ErrorCode meaning_of(cudaError_t result) noexcept;
+
+/// "copy: cudaMemcpyAsync says cudaErrorInvalidValue (invalid argument)".
+[[nodiscard]] std::string sentence_of(cudaError_t result, const char* call, const char* where);
+
+/// Every status of CUDA goes through one of these. Latches the loss of the device: from then on nothing of it
+/// is asked any more, because a call may hang and every answer is the same.
+///
+/// Thread safety: none; belongs to the thread that calls the device.
+class Status {
+ public:
+  /// Throws Error for anything but success. `call` is CUDA's name of the function, `where` what Prophet was
+  /// doing.
+  void check(cudaError_t result, const char* call, const char* where) {
+    if (result != cudaSuccess) refuse(result, call, where);
+  }
+  /// For calls that may not throw: keeps the first error for throw_pending. Returns whether it was success.
+  bool note(cudaError_t result, const char* call, const char* where) noexcept;
+  /// The same for an error that has been thrown already.
+  void keep(const Error& error) noexcept {
+    if (!pending_) pending_ = error;  // the first is the cause; what follows is its consequence
+  }
+  /// Throws Error{device_lost} when it is. At the head of every call but free and destroy.
+  void refuse_if_lost(const char* where) const {
+    if (lost_) refuse_lost(where);
+  }
+  /// Throws what note has kept, once.
+  void throw_pending();
+
+  [[nodiscard]] bool lost() const noexcept { return lost_; }
+
+ private:
+  [[noreturn]] void refuse(cudaError_t result, const char* call, const char* where);
+  [[noreturn]] static void refuse_lost(const char* where);
+
+  bool lost_ = false;
+  std::optional<Error> pending_;
+};
+
+}  // namespace prophet::cuda

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "runtime/device/device.hpp"
+
+namespace prophet {
+
+struct CudaOptions {
+  int ordinal = 0;                 ///< which GPU, as the driver counts them
+  std::uint64_t memory_bytes = 0;  ///< cap on device memory; 0: what is free, less a reserve for workspaces
+  bool batch_copies = true;        ///< copies that follow each other go as one cudaMemcpyBatchAsync
+  bool time_operations = true;     ///< a pair of timed events around each operation; false: times() are zeros
+  std::uint32_t experts = 0;       ///< of a layer, to name layer and expert in NVTX ranges; 0: not known
+};
+
+/// What became of the memory that was asked for.
+struct CudaMemoryReport {
+  std::uint64_t device_bytes = 0;
+  std::uint64_t pinned_bytes = 0;
+  std::uint64_t pinned_excess_bytes = 0;  ///< mapped beyond that, because pages are whole
+  std::uint64_t map_ns = 0;               ///< all mappings so far: mapping and touching
+  std::uint64_t register_ns = 0;          ///< all cudaHostRegister so far
+  std::uint64_t largest_bytes = 0;        ///< the largest pinned buffer so far, which the rest is about
+  std::string pages;                      ///< "reserved 2 MiB pages", ...
+  std::string numa;                       ///< "node 1 preferred", "bound to no node: ..."
+};
+
+/// A Device that can say more.
+class CudaDevice : public Device {
+ public:
+  [[nodiscard]] virtual CudaMemoryReport memory_report() const = 0;
+};
+
+/// A GPU through the CUDA runtime: docs/cuda.md tells how. Submission from any one thread at a time; the
+/// device becomes current on it. `busy` and `blocked` times, and spans, come from events on the GPU's own
+/// clock. A submission waits for the device in two cases only, both of them in the first steps: a workspace
+/// grows, or an operation brings more indices than ever before.
+///
+/// Throws Error{no_device} with one sentence when this program was built without CUDA, or there is no driver,
+/// no such GPU or it does not start; Error{usage} for an ordinal below 0.
+[[nodiscard]] std::unique_ptr<CudaDevice> make_cuda_device(const CudaOptions& options);
+
+}  // namespace prophet
