@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <exception>
 #include <new>
+#include <string>
 
 #include "bench/commands/commands.hpp"
 #include "bench/report/provenance.hpp"
@@ -10,6 +11,18 @@
 #include "runtime/base/version.hpp"
 
 namespace {
+
+void refuse_unknown_command(CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return;
+  const std::string given = argv[1];
+  std::string known;
+  for (const CLI::App* command : app.get_subcommands({})) {
+    if (command->get_name() == given) return;
+    known += std::string(known.empty() ? "" : ", ") + command->get_name();
+  }
+  throw prophet::Error(prophet::ErrorCode::usage,
+                       "'" + given + std::string("' is no command: expected one of ") + known);
+}
 
 int run(int argc, char** argv) {
   prophet::remember_command_line(argc, argv);
@@ -26,6 +39,7 @@ int run(int argc, char** argv) {
   prophet::add_models_command(app);
   prophet::add_info_command(app);
   prophet::add_profiles_command(app);
+  refuse_unknown_command(app, argc, argv);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -99,24 +99,27 @@ std::string document(const CurveArguments& arguments, const Replayed& replayed, 
 }
 
 /// Once, for the smallest asked size. The defaults are only points of a curve and need no warning.
-void warn_of_cliff(const CurveArguments& arguments, const TraceShape& shape) {
+void warn_of_cliff(const CurveArguments& arguments, const Replayed& replayed) {
   if (arguments.slabs.empty()) return;
   ReplayCase smallest;
   smallest.slabs = *std::min_element(arguments.slabs.begin(), arguments.slabs.end());
+  smallest.batch = arguments.schedule.lanes;
   Workload workload;
-  workload.grid = shape.grid;
-  workload.top_k = shape.top_k;
-  warn_below_cycle(smallest, workload);
+  workload.grid = replayed.requests.grid;
+  workload.top_k = replayed.trace.shape().top_k;
+  warn_below_cycle(smallest, workload, replayed.requests);
 }
 
 void curve(const CurveArguments& arguments) {
   if (arguments.json_path == "-" && arguments.csv_path == "-") {
     throw Error(ErrorCode::usage, "--json - and --csv -: expected at most one of them on stdout");
   }
+  check_writable(arguments.json_path);
+  check_writable(arguments.csv_path);
   RoutingTrace trace = load_trace(arguments.trace);
   const std::vector<std::uint32_t> slabs = check_slabs(arguments.slabs, trace.shape().grid);
-  warn_of_cliff(arguments, trace.shape());
   const Replayed replayed = collect(arguments, std::move(trace));
+  warn_of_cliff(arguments, replayed);
   const CurveReport report = count_curve(replayed.requests, slabs);
 
   if (!arguments.json_path.empty()) {

@@ -9,6 +9,7 @@
 #include "bench/commands/replay_setup.hpp"
 #include "bench/report/provenance.hpp"
 #include "bench/report/replay_rows.hpp"
+#include "bench/report/sweep_answer.hpp"
 #include "predictor/make_predictor.hpp"
 #include "prophet/error.hpp"
 
@@ -88,7 +89,12 @@ std::string remarks(const std::vector<ReportedRow>& rows, const ReplaySession& s
                         static_cast<double>(rows.front().row.total_ns_min) / static_cast<double>(m.total_ns),
                         static_cast<double>(rows.front().row.total_ns_max) / static_cast<double>(m.total_ns));
   }
-  if (m.slabs_verified > 0) text += fmt::format("contents of {} leased slabs verified\n", m.slabs_verified);
+  if (rows.front().has_times) text += cost_of_a_miss(rows.front());
+  if (m.slabs_verified > 0) {
+    text += fmt::format("{} of {} leased slabs verified\n",
+                        session.device_info().has_bytes ? "contents" : "origins of the contents",
+                        m.slabs_verified);
+  }
   const bool has_resident = rows.back().row.what.policy == "all-resident";
   if (!has_resident) {
     text += std::string(
@@ -124,10 +130,11 @@ void check_outputs(const std::vector<ReportedRow>& rows, const ReplaySession& se
 void replay(ReplayArguments& arguments) {
   const bool learns = arguments.what.policy == "static" || predictor_needs_training(arguments.what.predictor);
   arguments.setup.record_timeline = !arguments.timeline_path.empty();
+  check_writable(arguments.timeline_path);
   const auto loaded = load_replay(arguments.setup, learns);
   ReplaySession& session = *loaded->session;
   settle_slabs(arguments, session.workload());
-  warn_below_cycle(arguments.what, session.workload());
+  warn_below_cycle(arguments.what, session.workload(), session.requests(arguments.what.batch));
   const std::vector<ReportedRow> rows = run_rows(session, arguments.what, arguments.timeline_path);
   clear_progress(arguments.setup.quiet);
 

@@ -176,6 +176,8 @@ std::unique_ptr<LoadedReplay> load_replay(const ReplaySetup& setup, bool learns)
                             "--device cpu or cuda only",
                             setup.repetitions));
   }
+  check_writable(setup.json_path);
+  check_writable(setup.csv_path);
   auto loaded = std::make_unique<LoadedReplay>();
   loaded->model = load_model(setup.model);
   loaded->trace = load_trace(setup.trace);
@@ -198,14 +200,20 @@ std::uint32_t slabs_of_fraction(double fraction, const ExpertGrid& grid) {
   return std::max(1U, static_cast<std::uint32_t>(std::lround(fraction * grid.size())));
 }
 
-void warn_below_cycle(const ReplayCase& what, const Workload& workload) {
-  const std::uint64_t cycle = std::uint64_t{workload.grid.layers} * workload.top_k;
+void warn_below_cycle(const ReplayCase& what, const Workload& workload, const RequestGroups& requests) {
+  const std::uint64_t one_token = std::uint64_t{workload.grid.layers} * workload.top_k;
+  const std::uint64_t passes = requests.groups() / workload.grid.layers;
+  const std::uint64_t cycle = passes == 0 ? one_token : std::max(one_token, requests.requests() / passes);
   if (what.slabs >= cycle) return;
-  log_warning(fmt::format(
-      "{} cache slabs are fewer than the {} experts ({} layers x top-{}) that one token passes: least "
-      "recently used experts are then thrown out just before they are wanted again, and LRU's hit "
-      "rate falls off a cliff",
-      what.slabs, cycle, workload.grid.layers, workload.top_k));
+  const std::string step =
+      what.batch == 1 ? fmt::format("the {} experts ({} layers x top-{}) that one token passes", cycle,
+                                    workload.grid.layers, workload.top_k)
+                      : fmt::format("the {} different experts that one pass of {} lanes wants on average",
+                                    cycle, what.batch);
+  log_warning(
+      fmt::format("{} cache slabs are fewer than {}: least recently used experts are then thrown out just "
+                  "before they are wanted again, and LRU's hit rate falls off a cliff",
+                  what.slabs, step));
 }
 
 std::string replay_preamble(const ReplaySetup& setup, LoadedReplay& loaded, const ReplayCase& what) {
@@ -213,12 +221,14 @@ std::string replay_preamble(const ReplaySetup& setup, LoadedReplay& loaded, cons
   const Workload& w = loaded.session->workload();
   const DeviceInfo& device = loaded.session->device_info();
   const std::uint64_t slab_bytes = Arena::plan(w.expert_bytes, what.slabs + what.staging_slabs).total_bytes();
-  const std::uint64_t dense_bytes = w.dense_bytes_per_layer * w.grid.layers;
+  const std::uint64_t dense_bytes = w.dense_bytes_per_layer * w.grid.layers + w.lookup_bytes;
   std::string text;
-  text +=
-      fmt::format("trace   {}: {}{}\n", setup.trace, origin.model.empty() ? "unknown model" : origin.model,
-                  origin.synthetic ? ", SYNTHETIC" : "");
-  if (!origin.source.empty()) text += fmt::format("        {} ({})\n", origin.source, origin.licence);
+  text += fmt::format("trace   {}: {}{}\n", setup.trace,
+                      origin.model.empty() || origin.model == "unknown" ? "model not named" : origin.model,
+                      origin.synthetic ? ", SYNTHETIC" : "");
+  if (!origin.source.empty())
+    text += fmt::format("        {} ({})\n", origin.source,
+                        origin.licence == "unknown" ? "licence unknown" : origin.licence);
   text += fmt::format("        {} sequences: {} replayed, {} for calibration, {} skipped by flags {}\n",
                       loaded.trace.sequences().size(), loaded.split.test.size(), loaded.split.train.size(),
                       loaded.split.skipped, setup.skip_flags);
@@ -259,6 +269,7 @@ nlohmann::json replay_provenance(const ReplaySetup& setup, LoadedReplay& loaded)
   provenance["expert_bytes"] = w.expert_bytes;
   provenance["expert_scale"] = w.scale;
   provenance["dense_bytes_per_layer"] = w.dense_bytes_per_layer;
+  provenance["lookup_bytes"] = w.lookup_bytes;
   provenance["device"] = device.name;
   provenance["device_memory_bytes"] = device.memory_bytes;
   provenance["simulated"] = device.simulated;

@@ -2,15 +2,17 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <utility>
 
 #include "bench/commands/commands.hpp"
 #include "bench/commands/replay_setup.hpp"
 #include "bench/report/provenance.hpp"
 #include "bench/report/replay_rows.hpp"
+#include "bench/report/sweep_answer.hpp"
 #include "predictor/make_predictor.hpp"
 #include "prophet/error.hpp"
 
@@ -106,17 +108,28 @@ void run_all(Table& table, const std::vector<ReplayCase>& all) {
   }
 }
 
+/// One warning a batch at most.
+void warn_of_smallest(const std::vector<ReplayCase>& all, ReplaySession& session) {
+  std::map<std::uint32_t, ReplayCase> smallest;  // by batch
+  for (const ReplayCase& what : all) {
+    const auto known = smallest.emplace(what.batch, what).first;
+    if (what.slabs < known->second.slabs) known->second = what;
+  }
+  for (const auto& [batch, what] : smallest)
+    warn_below_cycle(what, session.workload(), session.requests(batch));
+}
+
 void sweep(const SweepArguments& arguments) {
   for (const double fraction : arguments.fractions) (void)slabs_of_fraction(fraction, ExpertGrid{1, 1});
   const auto loaded = load_replay(arguments.setup, learns(arguments));
   const std::vector<ReplayCase> all = cases(arguments, loaded->session->workload());
   const bool print = arguments.setup.json_path != "-" && arguments.setup.csv_path != "-";
-  const auto smallest = std::min_element(all.begin(), all.end(),
-                                         [](const auto& a, const auto& b) { return a.slabs < b.slabs; });
-  warn_below_cycle(*smallest, loaded->session->workload());
+  warn_of_smallest(all, *loaded->session);
   if (print) fmt::print("{}\n", replay_preamble(arguments.setup, *loaded, all.back()));
   Table table(*loaded->session, print, arguments.setup.quiet);
   run_all(table, all);
+  if (print && loaded->session->device_info().times_mean_something)
+    fmt::print("\n{}", sweep_answer(table.rows(), loaded->session->workload().grid.size()));
   if (print) fmt::print("\n{}", table_legend());
 
   nlohmann::json document = {{"schema_version", report_schema_version},
