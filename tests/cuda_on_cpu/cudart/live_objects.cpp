@@ -1,6 +1,7 @@
 #include <string>
 
 #include "tests/cuda_on_cpu/control.hpp"
+#include "tests/cuda_on_cpu/cublas/handle.hpp"
 #include "tests/cuda_on_cpu/cudart/event.hpp"
 #include "tests/cuda_on_cpu/cudart/graph.hpp"
 #include "tests/cuda_on_cpu/cudart/memory.hpp"
@@ -20,6 +21,7 @@ LiveObjects live_objects() {
   live.graphs = graphs().size();
   live.graph_execs = graph_execs().size();
   const VirtualMemory::Live virtual_memory = VirtualMemory::instance().live();
+  live.cublas_handles = cublas_handles().size();
   live.vmm_handles = virtual_memory.handles;
   live.vmm_mappings = virtual_memory.mappings;
   live.vmm_reservations = virtual_memory.reservations;
