@@ -21,9 +21,9 @@ class CudartMemoryDeathTest : public CudartMemory {
   }
 };
 
-/// By the signal, or by a sanitizer that caught it.
+/// By the signal, by the executor that explained it, or by a sanitizer that caught it.
 bool died_of_its_access(int status) {
-  if (WIFSIGNALED(status)) return WTERMSIG(status) == SIGSEGV;
+  if (WIFSIGNALED(status)) return WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGABRT;
   return WIFEXITED(status) && WEXITSTATUS(status) != 0;
 }
 
@@ -214,6 +214,23 @@ TEST_F(CudartMemory, LaunchesBeyondTheLimitsAreRefused) {
   EXPECT_EQ(launch(dim3(1, 65536), dim3(1), 0), cudaErrorInvalidConfiguration);
   EXPECT_EQ(launch(dim3(1), dim3(1), 227 * 1024 + 1), cudaErrorInvalidValue);
   expect_ok(launch(dim3(1), dim3(1024), 227 * 1024));
+  (void)cudaGetLastError();
+}
+
+void kernel_of_nothing() {}
+
+TEST_F(CudartMemory, MoreThan48KiBOfSharedMemoryMustHaveBeenAllowed) {
+  const auto launch = [](std::size_t shared_bytes) {
+    return simt::launch(&kernel_of_nothing, dim3(1), dim3(32), shared_bytes, nullptr);
+  };
+  const auto* kernel = reinterpret_cast<const void*>(&kernel_of_nothing);
+  expect_ok(launch(48 << 10));
+  EXPECT_EQ(launch((48 << 10) + 1), cudaErrorInvalidValue);
+  expect_ok(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, 100 << 10));
+  expect_ok(launch(100 << 10));
+  EXPECT_EQ(launch((100 << 10) + 1), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, 228 << 10),
+            cudaErrorInvalidValue);
   (void)cudaGetLastError();
 }
 
