@@ -43,6 +43,12 @@ def asked_rows(sweep, provenance):
     return rows
 
 
+def all_resident_ms(sweep):
+    """{batch: mean step of the baseline that has all experts on the device}"""
+    resident = [row for row in sweep if row.get("is_baseline") and row.get("policy") == "all-resident"]
+    return {row.get("batch", 1): row["step_ns_mean"] / 1e6 for row in rows_with(resident, "step_ns_mean")}
+
+
 def rows_with(rows, *keys):
     return [row for row in rows if all(isinstance(row.get(key), (int, float)) for key in keys)]
 
@@ -77,7 +83,7 @@ def hit_rate(row):
 
 
 def nested(most, least, count):
-    """Sizes from the first to the last of `count` things drawn on top of each other, so that each shows around the next."""
+    """Sizes of `count` things drawn on top of each other, so that each shows around the next."""
     return [most - (most - least) * at / max(count - 1, 1) for at in range(count)]
 
 
@@ -152,8 +158,9 @@ def bytes_parts_gb(row):
     return {name: part / 1e9 for name, part in zip(BYTES_PARTS, parts)}
 
 
-def draw_over_fractions(rows, parts_of, parts, y_label, title, path, footnote):
-    """One panel a batch; at each slab fraction one stack a predictor, all with the same policy."""
+def draw_over_fractions(rows, parts_of, parts, y_label, title, path, footnote, goals=None):
+    """One panel a batch, with a line at its all-resident goal; at each slab fraction one stack a predictor, all with
+    the same policy."""
     policies = [row.get("policy") for row in rows]
     rows = [row for row in rows if row.get("policy") == (STACKED_POLICY if STACKED_POLICY in policies else policies[0])]
     batches = sorted({row.get("batch", 1) for row in rows})[:BATCHES_DRAWN_MAX]
@@ -167,17 +174,19 @@ def draw_over_fractions(rows, parts_of, parts, y_label, title, path, footnote):
             by_fraction = {row["slab_fraction"]: parts_of(row) for row in group_rows}
             columns[label(None, predictor)] = [by_fraction.get(fraction, {}) for fraction in fractions]
         draw_stacks(axes, columns, parts, [f"{fraction:g}" for fraction in fractions])
+        if batch in (goals or {}):
+            axes.axhline(goals[batch], color="black", linestyle="--", linewidth=1, label="mean step, all resident")
         axes.set(title=f"batch {batch}", xlabel="share of the experts that have a slab", ylabel=y_label)
     handles, names = panels[0][0].get_legend_handles_labels()
     panels[0][0].legend(handles[::-1], names[::-1], fontsize="small", loc="upper right")  # in the order of the stack
     finish(figure, path, f"{title}, policy {rows[0].get('policy')}", rows, footnote)
 
 
-def draw_step_time(sweep, path, footnote):
+def draw_step_time(sweep, goals, path, footnote):
     rows = rows_with(sweep, "slab_fraction", "total_ns", "compute_ns", "stall_ns", "step_ns_mean")
     if not rows:
         return False
-    draw_over_fractions(rows, step_parts_ms, STEP_PARTS, "mean step [ms]", "Step time", path, footnote)
+    draw_over_fractions(rows, step_parts_ms, STEP_PARTS, "mean step [ms]", "Step time", path, footnote, goals)
     return True
 
 
@@ -205,12 +214,13 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for the pictures")
     arguments = parser.parse_args()
     sweep, provenance = read_rows(arguments.sweep)
+    goals = all_resident_ms(sweep)
     sweep = asked_rows(sweep, provenance)
     curve, curve_provenance = read_rows(arguments.curve)
     footnote = describe(provenance or curve_provenance)
     drawn = {
         "hit_rate.png": draw_hit_rate(curve, sweep, arguments.out / "hit_rate.png", footnote),
-        "step_time.png": draw_step_time(sweep, arguments.out / "step_time.png", footnote),
+        "step_time.png": draw_step_time(sweep, goals, arguments.out / "step_time.png", footnote),
         "bytes.png": draw_bytes(sweep, arguments.out / "bytes.png", footnote),
     }
     missing = [name for name, done in drawn.items() if not done]

@@ -45,6 +45,7 @@ struct NoScales {
   static constexpr float unit = 1.0F;
   static constexpr bool has_nan_codes = false;
   __device__ static bool has_nan(const uint4&) { return false; }
+  __device__ static bool is_nan(const uint4&, unsigned) { return false; }
   __device__ static float scale(const std::byte*, unsigned) { return 1.0F; }
 };
 
@@ -124,6 +125,9 @@ struct E4m3Code : WideLoads {
   __device__ static bool has_nan(const uint4& chunk) {
     const std::uint32_t any = carries(chunk.x) | carries(chunk.y) | carries(chunk.z) | carries(chunk.w);
     return (any & 0x80808080U) != 0;
+  }
+  __device__ static bool is_nan(const uint4& chunk, unsigned index) {
+    return (word_of(chunk, index / 4) >> (index % 4 * 8) & 0x7FU) == 0x7FU;
   }
 };
 

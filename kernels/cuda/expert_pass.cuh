@@ -306,15 +306,17 @@ __device__ void multiply(const PassArguments& pass, const BlockExpert& expert, c
   finish<Code, Tokens>(pass, expert, done, sum_over_lanes(sums));
 }
 
-/// Two blocks of a multiprocessor share its registers, but where eight tokens have a sum of the chunk beside
-/// the total: that takes more than 128 a thread, and eight independent sums a row hide what one block leaves
-/// open.
+/// Blocks that share the registers of a multiprocessor. Where eight tokens have a sum of the chunk beside the
+/// total a thread takes more than 128, and eight independent sums a row hide what a second block would.
 template <class Code, unsigned TokensMax>
-inline constexpr unsigned blocks_at_once = TokensMax > 1 && Code::scale_of == ScaleOf::columns ? 1 : 2;
+constexpr unsigned blocks_at_once() {
+  if (Code::scale_of == ScaleOf::columns) return TokensMax == 1 ? 2 : 1;
+  return TokensMax == 1 ? 3 : 2;
+}
 
 /// Grid [blocks of output rows, experts]; dynamic shared memory of staged_bytes(TokensMax).
 template <class Code, unsigned TokensMax>
-__global__ void __launch_bounds__(pass_threads, blocks_at_once<Code, TokensMax>)
+__global__ void __launch_bounds__(pass_threads, (blocks_at_once<Code, TokensMax>()))
     expert_pass_kernel(const PassArguments pass) {
   PROPHET_DYNAMIC_SHARED(float4, staged);
   const BlockExpert expert = expert_of_block(pass);

@@ -9,6 +9,8 @@ namespace {
 
 constexpr std::uint32_t grid_z_max = 65535;
 
+/// That a multiprocessor shall hold at once, which leaves 128 registers a thread.
+constexpr int multiprocessor_blocks = 4;
 constexpr int tile_rows = 16;
 constexpr int block_heads = 8;
 constexpr int thread_heads = 4;  ///< of scores and of sums
@@ -158,7 +160,7 @@ __device__ __forceinline__ void write_split(const float (&sums)[thread_heads][pa
 /// Arithmetic bounds this kernel, and several blocks share a multiprocessor: while one waits for its rows,
 /// others compute. A second buffer would cost such a block more than it hides.
 template <FloatFormat format>
-__global__ void __launch_bounds__(attention_threads, attention_blocks)
+__global__ void __launch_bounds__(attention_threads, multiprocessor_blocks)
     mla_attention_kernel(KvPages pages, MlaAttention call, Partials partials) {
   PROPHET_DYNAMIC_SHARED(unsigned char, shared);
   auto* const queries = reinterpret_cast<float*>(shared + queries_at);

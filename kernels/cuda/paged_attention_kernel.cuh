@@ -23,6 +23,8 @@ inline constexpr int quad_values = 4;
 /// Shared memory of a block, in bytes from its begin.
 template <int head_dim, int group>
 struct AttentionShape {
+  /// That a multiprocessor shall hold at once: 128 registers a thread, and 168 for the sums of 8 queries.
+  static constexpr int blocks = group == 8 ? 3 : 4;
   static constexpr int packs = head_dim / packed_values;
   static constexpr int warp_packs = (packs + attention_warps - 1) / attention_warps;
   static constexpr int warp_queries = (group + attention_warps - 1) / attention_warps;
@@ -206,7 +208,7 @@ __device__ __forceinline__ void write_weights(const OnlineSoftmax<32> (&softmax)
 /// Two groups of copies are in flight at any time, K of a tile and V of a tile, so that "all but the last" is
 /// always the one that is needed next.
 template <FloatFormat format, int head_dim, int group>
-__global__ void __launch_bounds__(attention_threads, attention_blocks)
+__global__ void __launch_bounds__(attention_threads, AttentionShape<head_dim, group>::blocks)
     paged_attention_kernel(KvPages pages, PagedAttention call, Partials partials) {
   using Shape = AttentionShape<head_dim, group>;
   PROPHET_DYNAMIC_SHARED(unsigned char, shared);

@@ -12,8 +12,6 @@ namespace prophet::kernels::cuda {
 
 inline constexpr int attention_threads = 128;
 inline constexpr int attention_warps = attention_threads / 32;
-/// Blocks that a multiprocessor shall hold at once, which leaves 128 registers a thread.
-inline constexpr int attention_blocks = 4;
 inline constexpr unsigned all_lanes = 0xFFFFFFFFU;
 
 /// The places of a tile's rows, tokens from `first` on, by the first `rows` threads.

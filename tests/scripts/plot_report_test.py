@@ -43,7 +43,8 @@ class PlotReport(unittest.TestCase):
         return result, {path.name for path in self.folder.glob("*.png")}
 
     def test_every_picture_is_drawn(self):
-        result, pictures = self.plot([ROW, ROW | {"slabs": 8, "predictor": "oracle"}], [CURVE_ROW])
+        baseline = ROW | {"is_baseline": True, "policy": "all-resident"}
+        result, pictures = self.plot([ROW, ROW | {"slabs": 8, "predictor": "oracle"}, baseline], [CURVE_ROW])
         self.assertEqual(result.returncode, 0, result.stderr)
         self.assertEqual(pictures, {"hit_rate.png", "step_time.png", "bytes.png"})
 
@@ -89,6 +90,13 @@ class Bars(unittest.TestCase):
         with_prefill = ROW | {"prefill_passes": 5, "total_ns": 2_000_000_000, "compute_ns": 1_500_000_000}
         _, tall = self.drawn(self.script.step_parts_ms(with_prefill), self.script.STEP_PARTS)
         self.assertAlmostEqual(tall, ROW["step_ns_mean"] / 1e6)
+
+
+    def test_the_goal_is_the_all_resident_baseline_of_the_same_batch(self):
+        rows = [ROW | {"is_baseline": True, "policy": "all-resident", "batch": batch, "step_ns_mean": batch * 1_000_000}
+                for batch in (1, 4)]
+        self.assertEqual(self.script.all_resident_ms([ROW, *rows]), {1: 1.0, 4: 4.0})
+        self.assertEqual(self.script.all_resident_ms([rows[0] | {"step_ns_mean": None}]), {})
 
 
 class HitRates(unittest.TestCase):

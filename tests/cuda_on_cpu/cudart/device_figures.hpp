@@ -15,7 +15,7 @@ struct DeviceFigures {
   int multiprocessor_threads = 2048;
   int multiprocessor_blocks = 32;
   int registers = 65536;
-  int shared_bytes_per_block = 48 << 10;
+  int shared_bytes_per_block = 48 << 10;  ///< without cudaFuncSetAttribute
   int shared_bytes_per_block_optin = 227 << 10;
   int shared_bytes_per_multiprocessor = 228 << 10;
   int copy_engines = 3;

@@ -65,7 +65,8 @@ cudaError_t run_nodes(const Graph& graph, std::mt19937_64& random) {
     const auto drawn = waiting.begin() + static_cast<std::ptrdiff_t>(random() % ready);
     const NodePtr node = *drawn;
     waiting.erase(drawn);
-    const cudaError_t result = node->conditional ? run_conditional(*node->conditional, random) : run_plain(*node);
+    const cudaError_t result =
+        node->conditional ? run_conditional(*node->conditional, random) : run_plain(*node);
     if (result != cudaSuccess) return result;
     done.insert(node.get());
   }

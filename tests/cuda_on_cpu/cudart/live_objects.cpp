@@ -1,10 +1,12 @@
 #include <string>
 
 #include "tests/cuda_on_cpu/control.hpp"
+#include "tests/cuda_on_cpu/cublas/handle.hpp"
 #include "tests/cuda_on_cpu/cudart/event.hpp"
 #include "tests/cuda_on_cpu/cudart/graph.hpp"
 #include "tests/cuda_on_cpu/cudart/memory.hpp"
 #include "tests/cuda_on_cpu/cudart/stream.hpp"
+#include "tests/cuda_on_cpu/driver/virtual_memory.hpp"
 
 namespace prophet::cuda_on_cpu {
 
@@ -18,6 +20,11 @@ LiveObjects live_objects() {
   live.events = events().size();
   live.graphs = graphs().size();
   live.graph_execs = graph_execs().size();
+  const VirtualMemory::Live virtual_memory = VirtualMemory::instance().live();
+  live.cublas_handles = cublas_handles().size();
+  live.vmm_handles = virtual_memory.handles;
+  live.vmm_mappings = virtual_memory.mappings;
+  live.vmm_reservations = virtual_memory.reservations;
   return live;
 }
 

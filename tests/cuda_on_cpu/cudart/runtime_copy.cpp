@@ -141,7 +141,7 @@ cudaError_t cudaMemcpyBatchAsync(void* const* destinations, const void* const* s
     std::shuffle(batch->copies.begin(), batch->copies.end(), std::mt19937_64(machine().seed + count));
     Work work{.type = cudaGraphNodeTypeMemcpy, .operation = {}};
     work.operation.engine = engine_of(*batch);
-    work.operation.run = [batch] { return batch->run(); };
+    work.operation.run = [batch = std::move(batch)] { return batch->run(); };
     return enqueue(found, std::move(work));
   });
 }

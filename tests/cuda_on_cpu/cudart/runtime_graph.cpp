@@ -47,6 +47,7 @@ void forget_bodies(const Graph& graph) {
 }
 
 cudaError_t destroy_graph(cudaGraph_t handle) {
+  const QuietRegion quiet;  // a launch that runs may be the last to let go, or this
   const GraphPtr graph = graphs().remove(handle);
   if (!graph) return cudaErrorInvalidValue;
   forget_bodies(*graph);
@@ -137,8 +138,10 @@ cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t* exec, cudaGraph_t gra
 }
 
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t exec) {
-  return releasing_call(__func__,
-                        [&] { return graph_execs().remove(exec) ? cudaSuccess : cudaErrorInvalidValue; });
+  return releasing_call(__func__, [&] {
+    const QuietRegion quiet;  // as for a graph
+    return graph_execs().remove(exec) ? cudaSuccess : cudaErrorInvalidValue;
+  });
 }
 
 cudaError_t cudaGraphUpload(cudaGraphExec_t exec, cudaStream_t stream) {

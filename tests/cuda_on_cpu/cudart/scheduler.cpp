@@ -29,13 +29,23 @@ cudaError_t run_or_explain(const Operation& operation) {
 /// For its lifetime this thread may run operations in strict mode, and device memory is open.
 class Scheduler::Drive {
  public:
-  explicit Drive(Scheduler& scheduler) : lock_(scheduler.driver_) { Memory::instance().open(); }
-  ~Drive() { Memory::instance().close(); }
+  explicit Drive(Scheduler& scheduler) : driver_(scheduler.driver_) {
+    {
+      const QuietRegion quiet;  // and no longer: what operations do must be seen
+      driver_.lock();
+    }
+    Memory::instance().open();
+  }
+  ~Drive() {
+    Memory::instance().close();
+    const QuietRegion quiet;
+    driver_.unlock();
+  }
   Drive(const Drive&) = delete;
   Drive& operator=(const Drive&) = delete;
 
  private:
-  QuietLock lock_;
+  std::mutex& driver_;
 };
 
 Scheduler& Scheduler::instance() {
@@ -75,7 +85,11 @@ Signal Scheduler::submit(const std::shared_ptr<Queue>& queue, Operation operatio
   if (strict_) return signal;
   if (!queue->has_worker) {
     queue->has_worker = true;
-    std::thread([this, queue] { work(queue); }).detach();
+    std::thread([this, own = queue]() mutable {
+      work(own);
+      const QuietRegion quiet;
+      own.reset();
+    }).detach();
   }
   wake_who_may_start();
   return signal;

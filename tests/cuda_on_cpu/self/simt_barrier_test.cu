@@ -112,15 +112,16 @@ TEST_F(SimtBarrier, TheLastThreadsExitReleasesThoseThatWait) {
   });
 }
 
+__global__ void meet_at_two_places() {
+  if (threadIdx.x < 32) {
+    __syncthreads();
+  } else {
+    __syncthreads();
+  }
+}
+
 TEST_F(SimtBarrier, MeetingAtTwoPlacesIsReportedWithBoth) {
-  EXPECT_DEATH(run(2, 64,
-                   [] {
-                     if (threadIdx.x < 32) {
-                       __syncthreads();
-                     } else {
-                       __syncthreads();
-                     }
-                   }),
+  EXPECT_DEATH(run(2, 64, meet_at_two_places),
                "divergent __syncthreads.*this one at .*simt_barrier_test.cu.*waiting at __syncthreads in "
                ".*simt_barrier_test.cu:[0-9]+: 32 threads: \\(0,0,0\\) \\(1,0,0\\)");
 }

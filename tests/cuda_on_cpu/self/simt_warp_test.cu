@@ -60,11 +60,12 @@ TEST_F(SimtWarp, ShuffleCarriesEveryTypeThatCudaHas) {
                        [](int lane) { return 5.0 * (lane ^ 1); });
   expect_lanes<long long>([] { return __shfl_xor_sync(all_lanes, (1LL << 40) + own(), 1); },
                           [](int lane) { return (1LL << 40) + 10 * (lane ^ 1); });
-  expect_lanes<float>([] { return __half2float(__shfl_xor_sync(all_lanes, __float2half(0.5F * own()), 1)); },
-                      [](int lane) { return 5.0F * (lane ^ 1); });
+  expect_lanes<float>([] { return __half2float(__shfl_xor_sync(all_lanes, __int2half_rn(own()), 1)); },
+                      [](int lane) { return static_cast<float>(10 * (lane ^ 1)); });
   expect_lanes<float>(
       [] {
-        const auto pair = __shfl_xor_sync(all_lanes, __floats2bfloat162_rn(1.0F, threadIdx.x), 1);
+        const auto pair =
+            __shfl_xor_sync(all_lanes, __floats2bfloat162_rn(1.0F, static_cast<float>(threadIdx.x)), 1);
         return __low2float(pair) * __high2float(pair);
       },
       [](int lane) { return static_cast<float>(lane ^ 1); });

@@ -73,7 +73,7 @@ void fence() {
 
 void pause() {
   Block& block = calling_block("__nanosleep");
-  block.make_runnable(block.running());
+  block.order().push_behind_all(block.running());
   block.suspend();
 }
 

@@ -42,7 +42,8 @@ prophet_simt_switch:
 namespace prophet::simt {
 namespace {
 
-constexpr std::size_t guard_bytes = 4096;
+// Wide enough that a large local array cannot easily step over it.
+constexpr std::size_t guard_bytes = 64 * 1024;
 constexpr unsigned no_synchronisation = 1;  // of __tsan_switch_to_fiber: a switch alone orders nothing
 
 std::byte* map_stack() {
@@ -102,6 +103,11 @@ void Fiber::switch_to(Fiber& next) {
   if (__sanitizer_finish_switch_fiber != nullptr) {
     __sanitizer_finish_switch_fiber(asan_fake_stack_, nullptr, nullptr);
   }
+}
+
+bool Fiber::guards(const void* address) const {
+  const auto* byte = static_cast<const std::byte*>(address);
+  return stack_ != nullptr && byte >= stack_ - guard_bytes && byte < stack_;
 }
 
 void Fiber::entered() {

@@ -29,6 +29,8 @@ class Fiber {
   void switch_to(Fiber& next);
   /// To be called first in `entry`.
   void entered();
+  /// Whether the address lies where a thread arrives that uses more than its stack.
+  [[nodiscard]] bool guards(const void* address) const;
 
  private:
   void* stack_pointer_ = nullptr;

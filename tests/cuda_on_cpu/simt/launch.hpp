@@ -11,9 +11,11 @@
 namespace prophet::simt {
 
 /// Submits a grid to the stream: `body` runs one CUDA thread, and is called by the executor once for each. It
-/// is part of the CPU implementation of the runtime (cudart/); the errors are cudaLaunchKernel's.
+/// is part of the CPU implementation of the runtime (cudart/); the errors are cudaLaunchKernel's. More than
+/// 48 KiB of shared memory must have been allowed to the kernel with cudaFuncSetAttribute; a null kernel has
+/// no such limit.
 [[nodiscard]] cudaError_t enqueue(dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_t stream,
-                                  const char* kernel_name_or_null, std::function<void()> body);
+                                  const void* kernel_or_null, std::function<void()> body);
 
 /// This block's dynamic shared memory, 16-byte aligned; for device code only.
 [[nodiscard]] void* dynamic_shared();
@@ -25,7 +27,7 @@ template <class... Parameters>
                                  std::type_identity_t<Parameters>... arguments) {
   static_assert((std::is_trivially_destructible_v<Parameters> && ...),
                 "a kernel's arguments are copied byte by byte");
-  return enqueue(grid, block, shared_bytes, stream, nullptr,
+  return enqueue(grid, block, shared_bytes, stream, reinterpret_cast<const void*>(kernel),
                  [kernel, values = std::tuple<Parameters...>(arguments...)] { std::apply(kernel, values); });
 }
 

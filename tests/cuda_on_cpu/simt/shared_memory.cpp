@@ -14,6 +14,7 @@ namespace prophet::simt {
 namespace {
 
 constexpr std::size_t page_bytes = 4096;
+constexpr std::size_t guard_bytes = 16 * page_bytes;
 constexpr std::size_t alignment = 16;
 constexpr std::size_t region_bytes = (dynamic_shared_bytes_max + page_bytes - 1) / page_bytes * page_bytes;
 
@@ -29,10 +30,10 @@ void fill_with_poison(void* begin, std::size_t bytes) {
 }
 
 DynamicShared::DynamicShared() {
-  void* region = mmap(nullptr, region_bytes + page_bytes, PROT_READ | PROT_WRITE,
+  void* region = mmap(nullptr, region_bytes + guard_bytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (region == MAP_FAILED ||
-      mprotect(static_cast<std::byte*>(region) + region_bytes, page_bytes, PROT_NONE) != 0) {
+      mprotect(static_cast<std::byte*>(region) + region_bytes, guard_bytes, PROT_NONE) != 0) {
     std::perror("prophet::simt: no memory for dynamic shared memory");
     std::abort();
   }
@@ -41,7 +42,7 @@ DynamicShared::DynamicShared() {
 }
 
 DynamicShared::~DynamicShared() {
-  munmap(region_, region_bytes + page_bytes);
+  munmap(region_, region_bytes + guard_bytes);
 }
 
 void DynamicShared::prepare(std::size_t bytes) {
@@ -58,6 +59,13 @@ void DynamicShared::prepare(std::size_t bytes) {
 bool DynamicShared::contains(const void* begin, std::size_t bytes) const {
   const auto* first = static_cast<const std::byte*>(begin);
   return first >= data_ && first + bytes <= data_ + bytes_;
+}
+
+std::size_t DynamicShared::bytes_behind(const void* address) const {
+  const auto* byte = static_cast<const std::byte*>(address);
+  const std::byte* end = data_ + bytes_;
+  return byte >= end && byte < region_ + region_bytes + guard_bytes ? static_cast<std::size_t>(byte - end) + 1
+                                                                    : 0;
 }
 
 bool DynamicShared::slack_is_untouched() const {

@@ -21,6 +21,8 @@ class DynamicShared {
   void prepare(std::size_t bytes);
   [[nodiscard]] void* data() const { return data_; }
   [[nodiscard]] bool contains(const void* begin, std::size_t bytes) const;
+  /// How far the address lies past the end, where nothing may be touched; 0 when it does not.
+  [[nodiscard]] std::size_t bytes_behind(const void* address) const;
   /// False when a thread wrote into the slack behind the last byte.
   [[nodiscard]] bool slack_is_untouched() const;
 

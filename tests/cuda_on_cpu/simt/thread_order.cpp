@@ -48,6 +48,13 @@ void ThreadOrder::push(CudaThread& thread) {
   ++waiting_;
 }
 
+void ThreadOrder::push_behind_all(CudaThread& thread) {
+  if (seed_ != descending) return push(thread);
+  first_ = (first_ + block_threads_max - 1) % block_threads_max;
+  ring_[first_] = &thread;
+  ++waiting_;
+}
+
 CudaThread& ThreadOrder::take_runnable() {
   --waiting_;
   if (seed_ == descending) return *ring_[(first_ + waiting_) % block_threads_max];

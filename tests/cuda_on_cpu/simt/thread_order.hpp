@@ -26,6 +26,9 @@ class ThreadOrder {
   [[nodiscard]] unsigned take_not_started() { return start_order_[started_++]; }
 
   void push(CudaThread& thread);
+  /// To run after all that wait now, so that one that waits for another in a loop cannot keep it from
+  /// running.
+  void push_behind_all(CudaThread& thread);
   [[nodiscard]] CudaThread& take_runnable();
 
  private:

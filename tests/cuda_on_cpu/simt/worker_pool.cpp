@@ -8,6 +8,8 @@
 #include <memory>
 #include <thread>
 
+#include "tests/cuda_on_cpu/simt/memory_fault.hpp"
+
 namespace prophet::simt {
 namespace {
 
@@ -68,6 +70,7 @@ void WorkerPool::start_workers(unsigned workers) {
 }
 
 void WorkerPool::work_forever(unsigned worker, std::uint32_t seen) {
+  explain_memory_faults();
   const auto block = std::make_unique<Block>();
   for (;;) {
     sleep_while(round_, seen);

@@ -180,6 +180,52 @@ TEST_F(CudaExpertFfn, ExpertsBeyondTheCountAndWithoutASlabAreLeftOut) {
   ASSERT_NO_FATAL_FAILURE(expect_outputs(output.read(), expected, on_vehicle));
 }
 
+TEST_F(CudaExpertFfn, AReplayedGraphFollowsTheRouting) {
+  Random random(fresh_seed());
+  const SlabLayout layout =
+      testing::layout_of({.format = ExpertFormat::bf16, .hidden_size = 16, .width = 24});
+  const HiddenStates hidden(random, 4, 16, FloatFormat::bf16);
+  constexpr std::uint32_t experts_max = 4;
+  constexpr std::size_t rows_max = 12;
+  const DeviceArray<const void*> slabs(experts_max);
+  const DeviceArray<std::uint32_t> first_row(experts_max + 1);
+  const DeviceArray<std::uint32_t> rows(rows_max);
+  const DeviceArray<std::uint32_t> count(1);
+  const DeviceArray<float> output(rows_max * 16);
+  const DeviceArray<std::byte> workspace(kernels::cuda::expert_ffn_workspace_bytes(layout, rows_max));
+  const ExpertList list{slabs.data(), first_row.data(), rows.data(), count.data(), experts_max, 4};
+
+  cudaStream_t stream = nullptr;
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t replay = nullptr;
+  expect_ok(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking));
+  expect_ok(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
+  expect_ok(kernels::cuda::expert_ffn_list(layout, ExpertActivation::swiglu, list, hidden.rows(),
+                                           output.data(), workspace.data(), stream));
+  expect_ok(cudaStreamEndCapture(stream, &graph));
+  expect_ok(cudaGraphInstantiate(&replay, graph, 0));
+  for (const std::vector<std::uint32_t>& row_counts :
+       {std::vector<std::uint32_t>{1, 2}, std::vector<std::uint32_t>{4, 1, 3, 2},
+        std::vector<std::uint32_t>{3}}) {
+    const RoutedExperts routed(random, layout, row_counts, 4);
+    const auto experts = static_cast<std::uint32_t>(row_counts.size());
+    expect_ok(cudaMemcpy(slabs.data(), routed.slabs.data(), experts * sizeof(void*), cudaMemcpyHostToDevice));
+    expect_ok(cudaMemcpy(first_row.data(), routed.first_row.data(), (experts + 1) * sizeof(std::uint32_t),
+                         cudaMemcpyHostToDevice));
+    expect_ok(cudaMemcpy(rows.data(), routed.rows.data(), routed.rows.size() * sizeof(std::uint32_t),
+                         cudaMemcpyHostToDevice));
+    expect_ok(cudaMemcpy(count.data(), &experts, sizeof experts, cudaMemcpyHostToDevice));
+    expect_ok(cudaGraphLaunch(replay, stream));
+    std::vector<float> found = output.read();
+    found.resize(routed.output_floats());
+    EXPECT_NO_FATAL_FAILURE(
+        expect_outputs(found, routed.reference(ExpertActivation::swiglu, hidden), on_vehicle));
+  }
+  expect_ok(cudaGraphExecDestroy(replay));
+  expect_ok(cudaGraphDestroy(graph));
+  expect_ok(cudaStreamDestroy(stream));
+}
+
 /// The first code of the first row of gate becomes `code`; what the kernel and the reference make of it.
 void expect_nan(ExpertFormat format, std::uint64_t offset_bytes, std::uint8_t code) {
   Random random(fresh_seed());

@@ -70,6 +70,7 @@ T __shfl_sync(unsigned mask, T value, int source, int width = 32, PROPHET_SIMT_C
 template <class T>
 T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32, PROPHET_SIMT_CALLER) {
   const unsigned lane = prophet::simt::current_lane();
+  delta &= 31U;  // as PTX does
   const bool inside = lane - prophet::simt::first_of_part(width) >= delta;
   return prophet::simt::shuffle(mask, value, inside ? lane - delta : lane, file, line);
 }
@@ -77,6 +78,7 @@ T __shfl_up_sync(unsigned mask, T value, unsigned delta, int width = 32, PROPHET
 template <class T>
 T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32, PROPHET_SIMT_CALLER) {
   const unsigned lane = prophet::simt::current_lane();
+  delta &= 31U;
   const unsigned end = prophet::simt::first_of_part(width) + static_cast<unsigned>(width);
   const bool inside = delta < end - lane;
   return prophet::simt::shuffle(mask, value, inside ? lane + delta : lane, file, line);
@@ -85,7 +87,7 @@ T __shfl_down_sync(unsigned mask, T value, unsigned delta, int width = 32, PROPH
 template <class T>
 T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = 32, PROPHET_SIMT_CALLER) {
   const unsigned lane = prophet::simt::current_lane();
-  const unsigned source = lane ^ static_cast<unsigned>(lane_mask);
+  const unsigned source = lane ^ (static_cast<unsigned>(lane_mask) & 31U);
   const unsigned end = prophet::simt::first_of_part(width) + static_cast<unsigned>(width);
   return prophet::simt::shuffle(mask, value, source < end ? source : lane, file, line);
 }

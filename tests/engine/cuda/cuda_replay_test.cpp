@@ -1,0 +1,88 @@
+// A replay on the cuda device counts what it counts on the cpu: on the test vehicle where the build is one,
+// else on the GPU.
+#include <gtest/gtest.h>
+
+#include "prophet/error.hpp"
+#include "runtime/device/cuda_device.hpp"
+#include "tests/engine/scenario.hpp"
+
+namespace prophet::engine_test {
+namespace {
+
+constexpr ScenarioOptions sizes{
+    .layers = 3, .experts = 10, .top_k = 3, .sequences = 6, .mean_tokens = 5, .prefill_tokens = 4};
+
+class CudaReplay : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    try {
+      device_ = make_cuda_device({});
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::no_device) throw;
+      GTEST_SKIP() << error.what();
+    }
+  }
+  void expect_as_on_the_cpu(const Scenario& scenario, const Replay& how) {
+    const auto real = cpu();
+    const ReplayMetrics expected = scenario.replay(*real, how);
+    const ReplayMetrics found = scenario.replay(*device_, how);
+    expect_same_requests(found, expected);
+    EXPECT_EQ(found.total.hit_on_time, expected.total.hit_on_time);
+    EXPECT_EQ(found.total.hit_late, 0U);
+    EXPECT_EQ(found.total.miss, expected.total.miss);
+    EXPECT_EQ(found.bytes, expected.bytes);
+    EXPECT_EQ(found.rounds_extra, expected.rounds_extra);
+    // Every leased slab was compared with the host store's checksum on the device.
+    EXPECT_EQ(found.slabs_verified, expected.slabs_verified);
+    EXPECT_GT(found.slabs_verified, 0U);
+  }
+
+  std::unique_ptr<CudaDevice> device_;
+};
+
+TEST_F(CudaReplay, WithoutPrefetchCountsWhatTheCpuCounts) {
+  const Scenario scenario(sizes);
+  for (const CacheSize size : {CacheSize{2, 3}, CacheSize{12, 0}, CacheSize{30, 0}}) {
+    Replay how = scenario.middling();
+    how.engine.cache = size;
+    expect_as_on_the_cpu(scenario, how);
+  }
+  Replay batch = scenario.middling();
+  batch.policy = "lfu";
+  batch.schedule.lanes = 3;
+  expect_as_on_the_cpu(scenario, batch);
+}
+
+TEST_F(CudaReplay, OutputsDependOnNeitherCacheNorPrefetch) {
+  const Scenario scenario(sizes);
+  Replay resident = scenario.middling();
+  resident.engine.cache = {scenario.workload().grid.size(), 0};
+  resident.preload = true;
+  const std::uint64_t expected = scenario.replay(*device_, resident).outputs_digest;
+  EXPECT_NE(expected, 0U);
+  for (const char* predictor : {"none", "previous-token", "oracle"}) {
+    Replay how = scenario.middling();
+    how.predictor = predictor;
+    how.engine.transfer.shuffle_chunks = true;
+    const ReplayMetrics found = scenario.replay(*device_, how);
+    EXPECT_EQ(found.outputs_digest, expected) << predictor;
+    expect_conserved(found);
+  }
+}
+
+TEST_F(CudaReplay, SaysWhatBecameOfItsMemory) {
+  const Scenario scenario(sizes);
+  CudaMemoryReport during;
+  static_cast<void>(
+      scenario.replay(*device_, scenario.middling(), [&] { during = device_->memory_report(); }));
+  EXPECT_GT(during.device_bytes, 0U);
+  EXPECT_GT(during.pinned_bytes, 0U);
+  EXPECT_LT(during.pinned_excess_bytes, 16U << 10);  // four buffers of less than 2 MiB, a page each at most
+  EXPECT_GT(during.register_ns, 0U);
+  EXPECT_FALSE(during.numa.empty());
+  EXPECT_EQ(device_->memory_report().device_bytes, 0U);
+  EXPECT_EQ(device_->memory_report().pinned_bytes, 0U);
+}
+
+}  // namespace
+}  // namespace prophet::engine_test
