@@ -108,8 +108,8 @@ __device__ std::uint64_t hash_chunk(const std::uint64_t (*sums)[xxh3::accumulato
 /// them. Six blocks on a multiprocessor keep 96 KiB of loads in flight.
 template <bool copying>
 __global__ void __launch_bounds__(block_threads, 6)
-    chunk_kernel(const unsigned char* bytes, std::uint64_t size, unsigned char* destination,
-                 std::uint64_t* total) {
+    checksum_chunk_kernel(const unsigned char* bytes, std::uint64_t size, unsigned char* destination,
+                          std::uint64_t* total) {
   __shared__ std::uint64_t sums[blocks_per_chunk][xxh3::accumulators];
   const std::uint64_t begin = blockIdx.x * std::uint64_t{checksum_chunk_bytes};
   const std::uint64_t rest = size - begin;
@@ -149,13 +149,14 @@ __global__ void __launch_bounds__(block_threads, 6)
 }
 
 /// One thread: makes the checksum of the sum of all chunks.
-__global__ void finish_kernel(std::uint64_t* total, std::uint64_t size) {
+__global__ void __launch_bounds__(1) checksum_finish_kernel(std::uint64_t* total, std::uint64_t size) {
   *total = xxh3::avalanche(*total ^ size);
 }
 
-/// One thread: as finish_kernel, and compares.
-__global__ void compare_kernel(std::uint64_t* total, std::uint64_t size, std::uint64_t expected,
-                               std::uint64_t tag, VerifyReport* report) {
+/// One thread: as checksum_finish_kernel, and compares.
+__global__ void __launch_bounds__(1)
+    checksum_compare_kernel(std::uint64_t* total, std::uint64_t size, std::uint64_t expected,
+                            std::uint64_t tag, VerifyReport* report) {
   const std::uint64_t found = xxh3::avalanche(*total ^ size);
   *total = found;
   if (found == expected || atomicCAS(&report->claimed, 0U, 1U) != 0) return;
@@ -181,7 +182,7 @@ template <bool copying>
   if (zeroed != cudaSuccess || chunks == 0) return zeroed;
   const LaunchShape shape{
       .grid = dim3(static_cast<unsigned>(chunks)), .block = dim3(block_threads), .stream = stream};
-  return launch(chunk_kernel<copying>, shape, static_cast<const unsigned char*>(bytes), size,
+  return launch(checksum_chunk_kernel<copying>, shape, static_cast<const unsigned char*>(bytes), size,
                 static_cast<unsigned char*>(destination), total);
 }
 
@@ -194,7 +195,7 @@ template <bool copying>
 cudaError_t checksum(const void* bytes, std::uint64_t size, std::uint64_t* result,
                      cudaStream_t stream) noexcept {
   const cudaError_t summed = sum_chunks<false>(bytes, size, nullptr, result, stream);
-  return summed != cudaSuccess ? summed : launch(finish_kernel, one_thread(stream), result, size);
+  return summed != cudaSuccess ? summed : launch(checksum_finish_kernel, one_thread(stream), result, size);
 }
 
 cudaError_t verify(const void* bytes, std::uint64_t size, std::uint64_t expected, std::uint64_t tag,
@@ -202,13 +203,13 @@ cudaError_t verify(const void* bytes, std::uint64_t size, std::uint64_t expected
   if (report == nullptr) return cudaErrorInvalidValue;
   const cudaError_t summed = sum_chunks<false>(bytes, size, nullptr, sum, stream);
   if (summed != cudaSuccess) return summed;
-  return launch(compare_kernel, one_thread(stream), sum, size, expected, tag, report);
+  return launch(checksum_compare_kernel, one_thread(stream), sum, size, expected, tag, report);
 }
 
 cudaError_t copy_with_checksum(void* destination, const void* source, std::uint64_t size,
                                std::uint64_t* result, cudaStream_t stream) noexcept {
   const cudaError_t summed = sum_chunks<true>(source, size, destination, result, stream);
-  return summed != cudaSuccess ? summed : launch(finish_kernel, one_thread(stream), result, size);
+  return summed != cudaSuccess ? summed : launch(checksum_finish_kernel, one_thread(stream), result, size);
 }
 
 }  // namespace prophet::kernels::cuda

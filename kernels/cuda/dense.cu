@@ -87,7 +87,7 @@ __device__ float warp_sum(float value) {
 /// j, and all the rows that fold onto them; blockIdx.y counts batches of `tokens` tokens.
 template <bool wide, unsigned tokens>
 __global__ void __launch_bounds__(block_warps* warp_threads)
-    fold_kernel(const float* hidden, const float* weights, float* folded, Shape shape) {
+    dense_fold_kernel(const float* hidden, const float* weights, float* folded, Shape shape) {
   constexpr unsigned columns = columns_per_warp<tokens>;
   const std::uint32_t column = (blockIdx.x * block_warps + threadIdx.x / warp_threads) * columns;
   if (column >= shape.hidden_size) return;
@@ -116,7 +116,7 @@ __global__ void __launch_bounds__(block_warps* warp_threads)
 /// hidden[i] += scale * folded[i] for all `count` of them, four a thread.
 template <bool wide>
 __global__ void __launch_bounds__(update_threads)
-    update_kernel(float* hidden, const float* folded, float scale, std::size_t count) {
+    dense_update_kernel(float* hidden, const float* folded, float scale, std::size_t count) {
   const std::size_t first = (std::size_t{blockIdx.x} * update_threads + threadIdx.x) * quad;
   if (first >= count) return;
   if constexpr (wide) {
@@ -146,7 +146,7 @@ template <bool wide, unsigned tokens>
   const LaunchShape blocks{.grid = dim3((shape.hidden_size + columns - 1) / columns, batches),
                            .block = dim3(block_warps * warp_threads),
                            .stream = stream};
-  return launch(fold_kernel<wide, tokens>, blocks, hidden, weights, folded, shape);
+  return launch(dense_fold_kernel<wide, tokens>, blocks, hidden, weights, folded, shape);
 }
 
 template <bool wide>
@@ -163,7 +163,7 @@ template <bool wide>
   const LaunchShape threads{
       .grid = dim3(static_cast<unsigned>(blocks)), .block = dim3(update_threads), .stream = stream};
   const auto scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(shape.rows)));
-  return launch(update_kernel<wide>, threads, hidden, folded, scale, count);
+  return launch(dense_update_kernel<wide>, threads, hidden, folded, scale, count);
 }
 
 }  // namespace

@@ -61,8 +61,8 @@ __device__ unsigned first_difference(std::uint64_t a, std::uint64_t b) {
 }
 
 __global__ void __launch_bounds__(block_threads)
-    fill_kernel(unsigned char* slabs, Tiles tiles, const std::uint32_t* pages, const std::uint32_t* ids,
-                std::uint64_t seed) {
+    page_fill_kernel(unsigned char* slabs, Tiles tiles, const std::uint32_t* pages, const std::uint32_t* ids,
+                     std::uint64_t seed) {
   const Tile tile = this_tile(tiles);
   unsigned char* page = page_start(slabs, tiles.grid, pages[tile.index]);
   const std::uint64_t key = page_key(mix(seed), ids[tile.index]);
@@ -74,8 +74,8 @@ __global__ void __launch_bounds__(block_threads)
 }
 
 __global__ void __launch_bounds__(block_threads)
-    verify_kernel(const unsigned char* slabs, Tiles tiles, const std::uint32_t* pages,
-                  const std::uint32_t* ids, std::uint64_t seed, std::uint64_t* first_wrong) {
+    page_verify_kernel(const unsigned char* slabs, Tiles tiles, const std::uint32_t* pages,
+                       const std::uint32_t* ids, std::uint64_t seed, std::uint64_t* first_wrong) {
   const Tile tile = this_tile(tiles);
   const unsigned char* page = page_start(slabs, tiles.grid, pages[tile.index]);
   const std::uint64_t key = page_key(mix(seed), ids[tile.index]);
@@ -99,7 +99,7 @@ __global__ void __launch_bounds__(block_threads)
 }
 
 __global__ void __launch_bounds__(block_threads)
-    move_kernel(unsigned char* slabs, Tiles tiles, const PageMove* moves) {
+    page_move_kernel(unsigned char* slabs, Tiles tiles, const PageMove* moves) {
   const Tile tile = this_tile(tiles);
   const PageMove move = moves[tile.index];
   const unsigned char* source = page_start(slabs, tiles.grid, move.source);
@@ -136,7 +136,7 @@ cudaError_t page_fill(void* slabs, const PageGrid& grid, const std::uint32_t* pa
                       std::uint32_t count, std::uint64_t seed, cudaStream_t stream) noexcept {
   if (count == 0) return cudaSuccess;
   if (!usable(slabs, grid, count) || pages == nullptr || ids == nullptr) return cudaErrorInvalidValue;
-  return launch(fill_kernel, tile_blocks(grid, count, stream), static_cast<unsigned char*>(slabs),
+  return launch(page_fill_kernel, tile_blocks(grid, count, stream), static_cast<unsigned char*>(slabs),
                 Tiles{grid, tiles_per_page(grid)}, pages, ids, seed);
 }
 
@@ -150,15 +150,16 @@ cudaError_t page_verify(const void* slabs, const PageGrid& grid, const std::uint
   static_assert(no_wrong_byte == ~std::uint64_t{0}, "what a memset of 0xff gives");
   const cudaError_t reset = cudaMemsetAsync(first_wrong, 0xff, sizeof *first_wrong, stream);
   if (reset != cudaSuccess || count == 0) return reset;
-  return launch(verify_kernel, tile_blocks(grid, count, stream), static_cast<const unsigned char*>(slabs),
-                Tiles{grid, tiles_per_page(grid)}, pages, ids, seed, first_wrong);
+  return launch(page_verify_kernel, tile_blocks(grid, count, stream),
+                static_cast<const unsigned char*>(slabs), Tiles{grid, tiles_per_page(grid)}, pages, ids, seed,
+                first_wrong);
 }
 
 cudaError_t page_move(void* slabs, const PageGrid& grid, const PageMove* moves, std::uint32_t count,
                       cudaStream_t stream) noexcept {
   if (count == 0) return cudaSuccess;
   if (!usable(slabs, grid, count) || moves == nullptr) return cudaErrorInvalidValue;
-  return launch(move_kernel, tile_blocks(grid, count, stream), static_cast<unsigned char*>(slabs),
+  return launch(page_move_kernel, tile_blocks(grid, count, stream), static_cast<unsigned char*>(slabs),
                 Tiles{grid, tiles_per_page(grid)}, moves);
 }
 
