@@ -167,10 +167,12 @@ TEST_F(SimtAsyncCopy, APipelineOfTwoBuffersWorksInEveryOrder) {
 }
 
 TEST_F(SimtAsyncCopy, AMissingWaitIsNoticedInEveryOrder) {
+  if (races_are_reported()) GTEST_SKIP() << "a planted race: see SimtRace";
   EXPECT_EQ(orders_that_fail([] { return sums_tiles<false, true, true>(); }), seeds().size());
 }
 
 TEST_F(SimtAsyncCopy, AMissingBarrierAroundThePipelineIsNoticedInSomeOrder) {
+  if (races_are_reported()) GTEST_SKIP() << "a planted race: see SimtRace";
   EXPECT_GT(orders_that_fail([] { return sums_tiles<true, false, true>(); }), 0U);
   EXPECT_GT(orders_that_fail([] { return sums_tiles<true, true, false>(); }), 0U);
 }

@@ -102,7 +102,7 @@ TEST_F(SimtAtomics, ALoopOfCompareAndSwapLosesNothing) {
   under_every_order([] {
     unsigned long long bits = 0;  // of a double
     run_all([&] {
-      unsigned long long seen = bits;
+      unsigned long long seen = atomicAdd(&bits, 0);
       unsigned long long expected = 0;
       do {
         expected = seen;

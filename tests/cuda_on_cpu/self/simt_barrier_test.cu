@@ -65,10 +65,12 @@ TEST_F(SimtBarrier, WhatWasWrittenBeforeItIsReadAfterIt) {
 }
 
 TEST_F(SimtBarrier, AMissingOneIsNoticedInEveryOrder) {
+  if (races_are_reported()) GTEST_SKIP() << "a planted race: see SimtRace";
   EXPECT_EQ(orders_that_fail([] { return reverses<false>(256); }), seeds().size());
 }
 
 TEST_F(SimtBarrier, AMissingOneInALoopIsNoticedInSomeOrder) {
+  if (races_are_reported()) GTEST_SKIP() << "a planted race: see SimtRace";
   EXPECT_GT(orders_that_fail([] { return shifts_and_adds<false, true>(); }), 0U);
   EXPECT_GT(orders_that_fail([] { return shifts_and_adds<true, false>(); }), 0U);
 }
@@ -100,15 +102,13 @@ TEST_F(SimtBarrier, ThreadsThatExitedAreNotWaitedFor) {
 
 TEST_F(SimtBarrier, TheLastThreadsExitReleasesThoseThatWait) {
   under_every_order([] {
-    run(1, 33, [] {
-      __shared__ int seen;
-      if (threadIdx.x == 32) {
-        seen = 5;
-        return;
-      }
+    unsigned released = 0;
+    run(1, 33, [&] {
+      if (threadIdx.x == 32) return;
       __syncthreads();
-      if (seen != 5) __trap();
+      atomicAdd(&released, 1);
     });
+    EXPECT_EQ(released, 32U);
   });
 }
 

@@ -15,8 +15,9 @@ class SimtGrid : public SimtTest {
   /// The ranks of a block's threads in the order in which they ran.
   static std::vector<unsigned> order_of_threads(std::uint64_t seed) {
     simt::set_seed(seed);
-    std::vector<unsigned> order;
-    run(1, 200, [&] { order.push_back(threadIdx.x); });
+    std::vector<unsigned> order(200);
+    unsigned next = 0;
+    run(1, 200, [&] { order[atomicAdd(&next, 1)] = threadIdx.x; });
     return order;
   }
 };

@@ -8,13 +8,19 @@
 // Races planted in kernels, each beside the same kernel without it: ThreadSanitizer must report the one,
 // whatever the order of threads made of the values, and keep silent about the other.
 namespace prophet::simt_test {
-namespace {
 
 constexpr unsigned threads = 64;
+// With external linkage, so that the compiler cannot leave out what nothing here reads.
+extern int global_values[threads];
+extern unsigned global_counter;
+extern float tiles[threads];
+extern float sink[threads];
 int global_values[threads];
 unsigned global_counter;
-alignas(16) float tiles[4 * threads];
-float sink[4 * threads];
+alignas(16) float tiles[threads];
+float sink[threads];
+
+namespace {
 
 template <bool planted>
 __global__ void neighbour_through_shared_memory() {

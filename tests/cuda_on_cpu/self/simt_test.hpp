@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tests/cuda_on_cpu/simt/executor.hpp"
+#include "tests/cuda_on_cpu/simt/sanitizers.hpp"
 #include "tests/kernels/numbers.hpp"
 
 namespace prophet::simt_test {
@@ -41,6 +42,10 @@ class SimtTest : public ::testing::Test {
   static void run(dim3 grid, dim3 block, const std::function<void()>& thread, std::size_t shared_bytes = 0) {
     simt::run_grid(grid, block, shared_bytes, thread);
   }
+
+  /// For tests that plant a race of values: ThreadSanitizer would report it, and simt_race_test.cu is for
+  /// that.
+  [[nodiscard]] static bool races_are_reported() { return simt::under_tsan(); }
 
   /// `check` under every order; stops at the first that fails.
   static void under_every_order(const std::function<void()>& check) {

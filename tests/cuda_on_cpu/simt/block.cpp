@@ -70,6 +70,9 @@ void Block::prepare(Grid& grid, uint3 index) {
   barrier_.waiting = barrier_.predicates_true = 0;
   dynamic_shared_.prepare(grid.shared_bytes);
   static_shared_.prepare();
+  ++blocks_begun_;
+  // To ThreadSanitizer, who makes a fiber comes before all that runs in it; so no CUDA thread may make one.
+  while (under_tsan() && fibers_made_ < count_) make_fiber();
   for (idle_count_ = 0; idle_count_ < fibers_made_; ++idle_count_)
     idle_[idle_count_] = fibers_[idle_count_].get();
   order_.reset(grid.seed, number_of(index, grid.blocks), count_);
@@ -106,11 +109,15 @@ Fiber& Block::next_fiber() {
 }
 
 Fiber& Block::idle_fiber() {
-  if (idle_count_ != 0) return *idle_[--idle_count_];
-  const IgnoreAccesses ignore;
-  auto& made = fibers_[fibers_made_++];
-  made = std::make_unique<Fiber>(&Block::fiber_entry);
-  return *made;
+  if (idle_count_ == 0) {
+    make_fiber();
+    return *fibers_[fibers_made_ - 1];
+  }
+  return *idle_[--idle_count_];
+}
+
+void Block::make_fiber() {
+  fibers_[fibers_made_++] = std::make_unique<Fiber>(&Block::fiber_entry);
 }
 
 void Block::fiber_entry() {
@@ -136,7 +143,9 @@ void Block::start_next_thread() {
   thread.state = ThreadState::runnable;
   threadIdx = thread.index;
   acquire(grid_->begins);
+  acquire(block_ends_[(blocks_begun_ - 1) % 2]);
   (*grid_->body)();
+  release(block_ends_[blocks_begun_ % 2]);
   release(grid_->ends);
 }
 

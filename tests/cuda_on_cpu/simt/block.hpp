@@ -69,6 +69,7 @@ class Block {
   void hand_over_to(Fiber& next);
   [[nodiscard]] Fiber& next_fiber();
   [[nodiscard]] Fiber& idle_fiber();
+  void make_fiber();
   void check_end_of_block();
 
   Grid* grid_ = nullptr;
@@ -80,6 +81,11 @@ class Block {
   DynamicShared dynamic_shared_;
   StaticShared static_shared_;
   ThreadOrder order_;
+
+  // The blocks that one worker runs use the same shared memory one after the other. Two tags in turn, so that
+  // the threads of one block do not seem ordered among themselves.
+  Tag block_ends_[2] = {};
+  unsigned blocks_begun_ = 0;
 
   CudaThread* running_ = nullptr;
   Fiber worker_;          // the OS thread's own stack, which waits in run()

@@ -15,10 +15,10 @@
 #endif
 
 #ifdef PROPHET_SIMT_SHARED_IS_GLOBAL
-#define __shared__ __attribute__((abi_tag("prophet_shared"))) static
+#define __shared__ __attribute__((abi_tag("prophet_shared"), used)) static
 #else
 // __thread, as thread_local would allow constructors, and shared memory has none.
-#define __shared__ __attribute__((abi_tag("prophet_shared"))) static __thread
+#define __shared__ __attribute__((abi_tag("prophet_shared"), used)) static __thread
 #endif
 #define __launch_bounds__(...)
 #define __cluster_dims__(...)
