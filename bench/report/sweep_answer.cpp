@@ -13,7 +13,8 @@ struct Nearness {
   double times;  ///< of the all-resident step
   const char* name;
 };
-constexpr std::array nearnesses{Nearness{1.10, "10 %"}, Nearness{1.25, "25 %"}, Nearness{2.0, "twice"}};
+constexpr std::array nearnesses{Nearness{1.10, "for a mean step within 10 % of all-resident"},
+                                Nearness{1.25, "within 25 %"}, Nearness{2.0, "within twice"}};
 
 double mean_step_ns(const ReportedRow& reported) {
   const ReplayMetrics& m = reported.row.metrics;
@@ -55,12 +56,12 @@ std::string sweep_answer(const std::vector<ReportedRow>& rows, std::uint32_t exp
   std::string text;
   for (const ReportedRow& resident : rows) {
     if (!is_resident(resident)) continue;
-    text += fmt::format("batch {}: fewest slabs with a mean step within", resident.row.what.batch);
+    text += fmt::format("batch {}: fewest slabs", resident.row.what.batch);
     for (const Nearness& near : nearnesses) {
       const ReportedRow* row =
           fewest_slabs(rows, resident.row.what.batch, near.times * mean_step_ns(resident));
-      text += fmt::format("{} {} of all-resident: {}", &near == nearnesses.data() ? "" : ",", near.name,
-                          describe(row, experts));
+      text +=
+          fmt::format("{} {}: {}", &near == nearnesses.data() ? "" : ";", near.name, describe(row, experts));
     }
     text += "\n";
   }
