@@ -124,8 +124,10 @@ cudaError_t cudaHostGetDevicePointer(void** device, void* host, unsigned) {
 cudaError_t cudaMemset(void* memory, int value, std::size_t bytes) {
   if (bytes == 0) return cudaSuccess;
   if (!is_device_range(memory, bytes)) return cudaErrorInvalidValue;
-  std::memset(memory, value, bytes);
-  Device::instance().memory().mark_initialised(memory, bytes);
+  Device::instance().submit([=] {
+    std::memset(memory, value, bytes);
+    Device::instance().memory().mark_initialised(memory, bytes);
+  });
   return cudaSuccess;
 }
 cudaError_t cudaMemsetAsync(void* memory, int value, std::size_t bytes, cudaStream_t) {

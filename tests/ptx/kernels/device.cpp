@@ -77,6 +77,25 @@ Device::Found Device::find(const void* host_function) {
   throw Error(fmt::format("no PTX of the kernel {}", demangled(known->second)));
 }
 
+void Device::submit(std::function<void()> work) {
+  if (recording_) {
+    recording_->push_back(std::move(work));
+  } else {
+    work();
+  }
+}
+
+bool Device::run(const Found& found, Launch launch) {
+  try {
+    launch.seed = seed_++;
+    found.program->run(found.name, launch);
+    return true;
+  } catch (const Error& error) {
+    ADD_FAILURE() << error.what();
+    return false;
+  }
+}
+
 bool Device::launch(const void* host_function, Launch launch, void* const* arguments) {
   try {
     const Found found = find(host_function);
@@ -86,9 +105,12 @@ bool Device::launch(const void* host_function, Launch launch, void* const* argum
       const Variable& parameter = function.parameters[i];
       std::memcpy(launch.parameters.data() + parameter.offset, arguments[i], parameter.bytes);
     }
-    launch.seed = seed_++;
-    found.program->run(found.name, launch);
-    return true;
+    bool fine = true;
+    submit([this, found, launch, &fine, now = recording_ == nullptr] {
+      const bool ran = run(found, launch);
+      if (now) fine = ran;
+    });
+    return fine;
   } catch (const Error& error) {
     ADD_FAILURE() << error.what();
     return false;

@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/ptx/program.hpp"
@@ -24,6 +26,13 @@ class Device {
   /// test, when the interpreter finds anything wrong.
   bool launch(const void* host_function, Launch launch, void* const* arguments);
 
+  /// A graph: what was submitted while it was recorded.
+  using Recording = std::vector<std::function<void()>>;
+  /// Does it now, or records it.
+  void submit(std::function<void()> work);
+  void begin_recording() { recording_ = std::make_unique<Recording>(); }
+  [[nodiscard]] std::unique_ptr<Recording> end_recording() { return std::move(recording_); }
+
   /// The kernels of one source, from the file that nvcc wrote; read when it is first asked for.
   struct Source {
     std::string name;  ///< "combine"
@@ -42,7 +51,10 @@ class Device {
   Device();
   [[nodiscard]] Found find(const void* host_function);
 
+  bool run(const Found& found, Launch launch);
+
   Memory memory_;
+  std::unique_ptr<Recording> recording_;
   std::vector<Source> sources_;
   std::uint64_t seed_;
 };
