@@ -61,7 +61,7 @@ function(prophet_cuda_on_cpu target)
   if(cuda_sources)
     # Products are not fused, so that a result is the same on every host.
     set_source_files_properties(${cuda_sources} PROPERTIES LANGUAGE CXX
-      COMPILE_OPTIONS "-x;c++;-include;${PROJECT_SOURCE_DIR}/tests/cuda_on_cpu/simt/device_language.hpp;-ffp-contract=off;-Wno-unknown-pragmas;-Wno-sign-conversion")
+      COMPILE_OPTIONS "-x;c++;-include;${PROJECT_SOURCE_DIR}/tests/cuda_on_cpu/simt/device_language.hpp;-ffp-contract=off;-Wno-unknown-pragmas;-Wno-sign-conversion;-Wno-unused-const-variable")
   endif()
   target_compile_definitions(${target} PUBLIC PROPHET_CUDA_ON_CPU)
   target_link_libraries(${target} PUBLIC $<BUILD_INTERFACE:prophet_cuda_on_cpu>)
