@@ -22,7 +22,7 @@ cudaError_t launch_tokens(const PassArguments& pass, std::uint32_t experts, cuda
   const unsigned block_rows = pass_warps * (pass.paired ? rows_of_warp / 2 : rows_of_warp);
   const LaunchShape shape{.grid = dim3((pass.first.rows + block_rows - 1) / block_rows, experts),
                           .block = dim3(pass_threads),
-                          .shared_bytes = staged_bytes(TokensMax),
+                          .shared_bytes = staged_bytes<TokensMax>,
                           .stream = stream};
   return launch(expert_pass_kernel<Code, TokensMax>, shape, pass);
 }

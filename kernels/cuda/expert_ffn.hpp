@@ -44,7 +44,7 @@ struct HiddenRows {
 /// The experts of a layer as a resolve kernel lists them, all in device memory and read in stream order when
 /// the kernels run. An expert whose slab is null is left out: its rows of the output stay as they were.
 struct ExpertList {
-  const void* const* slabs = nullptr;        ///< [*count]
+  const void* const* slabs = nullptr;        ///< [*count], each on 16 bytes as ExpertSlab's
   const std::uint32_t* first_row = nullptr;  ///< [*count + 1], ascending: where an expert's rows begin
   const std::uint32_t* rows = nullptr;       ///< [first_row[*count]], each a row of hidden
   const std::uint32_t* count = nullptr;      ///< [1]

@@ -24,15 +24,20 @@ namespace prophet::kernels::cuda {
 inline constexpr unsigned pass_threads = 256;
 inline constexpr unsigned pass_warps = pass_threads / 32;
 inline constexpr unsigned rows_of_warp = 4;
-inline constexpr unsigned tile_columns = 1024;
-inline constexpr unsigned tile_quads = tile_columns / 4;
-/// One quad in nine is a gap, which keeps eight lanes that read 16 bytes each, at any stride that a format
-/// has, in eight different groups of banks.
-inline constexpr unsigned token_quads = tile_quads + tile_quads / 8;
 
-constexpr std::size_t staged_bytes(unsigned tokens) {
-  return std::size_t{tokens} * token_quads * sizeof(float4);
-}
+/// Columns that a block has in shared memory at a time; fewer tokens leave room for more, and wait less
+/// often. A multiple of what 32 lanes read at once, so that a lane's chunks are the same ones whatever the
+/// tile.
+template <unsigned Tokens>
+inline constexpr unsigned tile_columns = Tokens <= 2 ? 4096 : 8192 / Tokens;
+
+/// Quads, of four columns, from one token of a tile to the next. One quad in nine is a gap, which keeps eight
+/// lanes that read 16 bytes each, at any stride that a format has, in eight different groups of banks.
+template <unsigned Tokens>
+inline constexpr unsigned token_quads = tile_columns<Tokens> / 4 / 8 * 9;
+
+template <unsigned Tokens>
+inline constexpr std::size_t staged_bytes = std::size_t{Tokens} * token_quads<Tokens> * sizeof(float4);
 
 struct PassArguments {
   // The experts: `one_slab` with `one_rows` rows, or lists in device memory.
@@ -140,19 +145,21 @@ __device__ inline float4 source_quad(const PassArguments& pass, std::uint64_t ro
   return make_float4(low.x, low.y, high.x, high.y);
 }
 
-/// Brings the tile of `Tokens` tokens from `tile` on to shared memory; tokens from `rows` on are zeros.
+/// Brings columns `tile` to `end` (a multiple of four) of `Tokens` tokens to shared memory; tokens from
+/// `rows` on are zeros, and so are columns beyond the last.
 template <unsigned Tokens>
 __device__ void stage(const PassArguments& pass, std::uint32_t first, std::uint32_t rows, unsigned tile,
-                      float4* staged) {
-  for (unsigned quad = threadIdx.x; quad < tile_quads; quad += pass_threads) {
+                      unsigned end, float4* staged) {
+  for (unsigned quad = threadIdx.x; tile + 4 * quad < end; quad += pass_threads) {
     const unsigned column = tile + 4 * quad;
+#pragma unroll
     for (unsigned token = 0; token < Tokens; ++token) {
       float4 four = make_float4(0.0F, 0.0F, 0.0F, 0.0F);
       if (token < rows && column < pass.first.columns) {
         const std::uint32_t position = first + token;
         four = source_quad(pass, pass.rows == nullptr ? position : pass.rows[position], column);
       }
-      staged[token * token_quads + quad + quad / 8] = four;
+      staged[token * token_quads<Tokens> + quad + quad / 8] = four;
     }
   }
 }
@@ -185,7 +192,7 @@ __device__ void add_codes(const Piece& piece, const float4* staged, float (&sums
     for (unsigned k = 0; k < rows_of_warp; ++k) Code::decode(piece.codes[k], quad, codes[k]);
 #pragma unroll
     for (unsigned token = 0; token < Tokens; ++token) {
-      const float4 x = staged[token * token_quads + quad];
+      const float4 x = staged[token * token_quads<Tokens> + quad];
 #pragma unroll
       for (unsigned k = 0; k < rows_of_warp; ++k) {
         float& sum = sums[rows_of_warp * token + k];
@@ -280,11 +287,11 @@ __device__ void multiply(const PassArguments& pass, const BlockExpert& expert, c
   Piece next{};
   if (chunk < chunks) next = load_piece<Code>(rows, chunk, columns);
 #pragma unroll 1
-  for (unsigned tile = 0; tile < columns; tile += tile_columns) {
-    stage<Tokens>(pass, expert.first + done, expert.rows - done, tile, staged);
+  for (unsigned tile = 0; tile < columns; tile += tile_columns<Tokens>) {
+    const unsigned tile_end = (tile + tile_columns<Tokens>) / Code::values;
+    const unsigned end = tile_end < chunks ? tile_end : chunks;
+    stage<Tokens>(pass, expert.first + done, expert.rows - done, tile, end * Code::values, staged);
     __syncthreads();
-    const unsigned tile_chunks = (tile + tile_columns) / Code::values;
-    const unsigned end = tile_chunks < chunks ? tile_chunks : chunks;
 #pragma unroll 1
     for (; chunk < end; chunk += 32) {
       const Piece piece = next;
@@ -314,7 +321,7 @@ constexpr unsigned blocks_at_once() {
   return TokensMax == 1 ? 3 : 2;
 }
 
-/// Grid [blocks of output rows, experts]; dynamic shared memory of staged_bytes(TokensMax).
+/// Grid [blocks of output rows, experts]; dynamic shared memory of staged_bytes<TokensMax>.
 template <class Code, unsigned TokensMax>
 __global__ void __launch_bounds__(pass_threads, (blocks_at_once<Code, TokensMax>()))
     expert_pass_kernel(const PassArguments pass) {

@@ -4,6 +4,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "kernels/expert_formats.hpp"
@@ -100,14 +101,17 @@ TEST_F(CudaExpertFfn, OneTokenHasAKernelOfItsOwn) {
 
 TEST_F(CudaExpertFfn, RowsLongerThanATileAreSummedInTheSameOrder) {
   Random random(fresh_seed());
+  constexpr std::pair<std::uint32_t, std::uint32_t> rows_and_columns[] = {
+      {8, 2048}, {4, 2048}, {2, 4096}, {1, 4096}};
   for (const ExpertFormat format : testing::expert_formats) {
     const std::uint32_t multiple = kernels::format_info(format).column_multiple();
+    const auto [rows, columns] = rows_and_columns[random.below(4)];
     const SlabLayout layout =
-        testing::layout_of({.format = format, .hidden_size = 2048 + 3 * multiple, .width = multiple});
-    const HiddenStates hidden(random, 2, layout.shape.hidden_size, FloatFormat::bf16);
-    const RoutedExperts routed(random, layout, {2}, 2);
-    SCOPED_TRACE(kernels::format_info(format).name);
-    ASSERT_NO_FATAL_FAILURE(expect_outputs(run_list(routed, ExpertActivation::swiglu, hidden, 2, 1),
+        testing::layout_of({.format = format, .hidden_size = columns + 3 * multiple, .width = multiple});
+    const HiddenStates hidden(random, 8, layout.shape.hidden_size, random_float_format(random));
+    const RoutedExperts routed(random, layout, {rows}, 8);
+    SCOPED_TRACE(::testing::Message() << kernels::format_info(format).name << ", " << rows << " rows");
+    ASSERT_NO_FATAL_FAILURE(expect_outputs(run_list(routed, ExpertActivation::swiglu, hidden, rows, 1),
                                            routed.reference(ExpertActivation::swiglu, hidden), on_vehicle));
   }
 }
