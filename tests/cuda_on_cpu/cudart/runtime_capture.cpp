@@ -69,18 +69,20 @@ cudaError_t close_capture(const StreamPtr& stream, std::shared_ptr<Capture>& cap
   return is_joined(*capture) ? cudaSuccess : cudaErrorStreamCaptureUnjoined;
 }
 
-cudaError_t end_capture(cudaStream_t handle, cudaGraph_t* graph) {
+/// Ends the capture in any case; `refusal` is the error that the call returns all the same, and then makes no
+/// graph.
+cudaError_t end_capture(cudaStream_t handle, cudaGraph_t* graph, cudaError_t refusal) {
   if (graph == nullptr) return cudaErrorInvalidValue;
   *graph = nullptr;
   const StreamPtr stream = find_stream(handle);
   if (!stream) return cudaErrorInvalidResourceHandle;
   std::shared_ptr<Capture> capture;
-  const cudaError_t result = close_capture(stream, capture);
+  const cudaError_t closed = close_capture(stream, capture);
   if (capture && capture->ended && capture->handle_is_temporary) {
     graphs_in_capture().remove(capture->handle);
     capture->handle = nullptr;
   }
-  if (result != cudaSuccess) return result;
+  if (closed != cudaSuccess || refusal != cudaSuccess) return closed;
   *graph = capture->handle != nullptr ? capture->handle : graphs().add(capture->graph);
   return cudaSuccess;
 }
@@ -121,7 +123,9 @@ cudaError_t cudaStreamBeginCaptureToGraph(cudaStream_t stream, cudaGraph_t graph
 }
 
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
-  return releasing_call(__func__, [&] { return end_capture(stream, graph); });
+  const cudaError_t refusal = begin_call(__func__);
+  const cudaError_t own = end_capture(stream, graph, refusal);
+  return end_call(refusal != cudaSuccess ? refusal : own);
 }
 
 cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* status) {

@@ -135,6 +135,17 @@ TEST_F(CudartGraph, WhatNoCaptureAllowsIsRefusedAndEndsIt) {
   (void)cudaGetLastError();
 }
 
+TEST_F(CudartGraph, ACaptureWhoseEndFailsIsOverAndLeavesNoGraph) {
+  const OwnedStream stream;
+  expect_ok(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+  fail_call("cudaStreamEndCapture", 1, cudaErrorMemoryAllocation);
+  cudaGraph_t graph = nullptr;
+  EXPECT_EQ(cudaStreamEndCapture(stream, &graph), cudaErrorMemoryAllocation);
+  EXPECT_EQ(graph, nullptr);
+  EXPECT_EQ(live_objects().graphs, 0U);
+  expect_ok(cudaStreamSynchronize(stream));
+}
+
 TEST_F(CudartGraph, AnEventOfACaptureCannotBeWaitedForOutside) {
   const OwnedStream stream;
   const OwnedStream other;
