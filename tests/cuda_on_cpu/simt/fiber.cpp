@@ -9,7 +9,7 @@
 
 #include "tests/cuda_on_cpu/simt/sanitizers.hpp"
 
-#if defined(__x86_64__)
+#ifdef PROPHET_SIMT_ASSEMBLY_SWITCH
 // Saves what a called function must preserve, on the stack that it leaves; then restores the same from the
 // other.
 extern "C" void prophet_simt_switch(void** save_stack_pointer, void* load_stack_pointer);
@@ -59,7 +59,7 @@ std::byte* map_stack() {
 }  // namespace
 
 Fiber::Fiber(void (*entry)()) : stack_(map_stack()), bottom_(stack_), bottom_bytes_(stack_bytes) {
-#if defined(__x86_64__)
+#ifdef PROPHET_SIMT_ASSEMBLY_SWITCH
   auto** top = reinterpret_cast<void**>(stack_ + stack_bytes);
   *--top = nullptr;  // where `entry` would return to; also keeps the stack aligned as a call does
   *--top = reinterpret_cast<void*>(entry);
@@ -95,7 +95,7 @@ void Fiber::switch_to(Fiber& next) {
     __sanitizer_start_switch_fiber(&asan_fake_stack_, next.bottom_, next.bottom_bytes_);
   }
   if (__tsan_switch_to_fiber != nullptr) __tsan_switch_to_fiber(next.tsan_, no_synchronisation);
-#if defined(__x86_64__)
+#ifdef PROPHET_SIMT_ASSEMBLY_SWITCH
   prophet_simt_switch(&stack_pointer_, next.stack_pointer_);
 #else
   swapcontext(&context_, &next.context_);

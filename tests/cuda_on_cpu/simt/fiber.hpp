@@ -2,7 +2,10 @@
 
 #include <cstddef>
 
-#if !defined(__x86_64__)
+// Assembly where it is written, else ucontext; PROPHET_SIMT_UCONTEXT asks for the latter anywhere.
+#if defined(__x86_64__) && !defined(PROPHET_SIMT_UCONTEXT)
+#define PROPHET_SIMT_ASSEMBLY_SWITCH
+#else
 #include <ucontext.h>
 #endif
 
@@ -34,7 +37,7 @@ class Fiber {
 
  private:
   void* stack_pointer_ = nullptr;
-#if !defined(__x86_64__)
+#ifndef PROPHET_SIMT_ASSEMBLY_SWITCH
   ucontext_t context_{};
 #endif
   std::byte* stack_ = nullptr;  // lowest usable byte, above a page that faults; null: the OS thread's
