@@ -99,6 +99,17 @@ std::string device_line(const DeviceInfo& device, double link_bytes_per_s) {
                      device.simulated ? ": all times are SIMULATED" : ": wall clock", link_bytes_per_s / 1e9);
 }
 
+/// How the host store came to be pinned.
+std::string pinned_line(const CudaMemoryReport& memory, bool has_times) {
+  return fmt::format("pinned  {:.2f} GB and {} bytes in excess, {}, {}{}\n",
+                     static_cast<double>(memory.pinned_bytes) / 1e9, memory.pinned_excess_bytes, memory.pages,
+                     memory.numa,
+                     has_times ? fmt::format("; mapped in {:.2f} s, registered in {:.2f} s",
+                                             static_cast<double>(memory.map_ns) / 1e9,
+                                             static_cast<double>(memory.register_ns) / 1e9)
+                               : "");
+}
+
 std::string gigabytes(std::uint64_t bytes) {
   return fmt::format("{:.2f} GB", static_cast<double>(bytes) / 1e9);
 }
@@ -241,6 +252,8 @@ std::string replay_preamble(const ReplaySetup& setup, LoadedReplay& loaded, cons
       "memory  {} cache + {} staging slabs = {}, always-resident weights {}; all experts would be {}\n",
       what.slabs, what.staging_slabs, gigabytes(slab_bytes), gigabytes(dense_bytes),
       gigabytes(w.expert_bytes * w.grid.size()));
+  if (const auto pinned = loaded.session->cuda_memory())
+    text += pinned_line(*pinned, device.times_mean_something);
   text += "command " + command_line_text() + "\n";
   const Version version = program_version();
   text += fmt::format(

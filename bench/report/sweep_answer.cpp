@@ -55,7 +55,7 @@ std::string describe(const ReportedRow* row, std::uint32_t experts) {
 std::string sweep_answer(const std::vector<ReportedRow>& rows, std::uint32_t experts) {
   std::string text;
   for (const ReportedRow& resident : rows) {
-    if (!is_resident(resident)) continue;
+    if (!is_resident(resident) || !resident.has_times) continue;
     text += fmt::format("batch {}: fewest slabs", resident.row.what.batch);
     for (const Nearness& near : nearnesses) {
       const ReportedRow* row =
@@ -71,7 +71,7 @@ std::string sweep_answer(const std::vector<ReportedRow>& rows, std::uint32_t exp
 std::string cost_of_a_miss(const ReportedRow& reported) {
   const ReplayMetrics& m = reported.row.metrics;
   const std::uint64_t missed = m.total.miss + m.total.hit_late;
-  if (missed == 0 || m.steps == 0) return "";
+  if (missed == 0 || m.steps == 0 || !reported.has_times) return "";
   return fmt::format("an expert that is not there costs {:.3f} ms of stall ({:.1f} of them a step)\n",
                      static_cast<double>(m.stall_ns) / static_cast<double>(missed) / 1e6,
                      static_cast<double>(missed) / static_cast<double>(m.steps));

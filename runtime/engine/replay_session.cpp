@@ -42,6 +42,7 @@ ReplaySession::ReplaySession(const RoutingTrace& trace, const SequenceSplit& spl
       progress_(std::move(progress)),
       device_(make_device(options_.device, with_experts(options_.device_options, workload.grid))),
       popularity_(count_popularity(trace, split.train)) {
+  cuda_ = dynamic_cast<const CudaDevice*>(device_.get());
   if (options_.record_timeline) {
     auto recording =
         std::make_unique<RecordingDevice>(std::move(device_), RecordingOptions{limits::timeline_spans_max});

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "runtime/cache/request_groups.hpp"
+#include "runtime/device/cuda_device.hpp"
 #include "runtime/device/decorators/recording_device.hpp"
 #include "runtime/device/make_device.hpp"
 #include "runtime/engine/batch_schedule.hpp"
@@ -96,6 +97,11 @@ class ReplaySession {
 
   [[nodiscard]] const Workload& workload() const noexcept { return workload_; }
   [[nodiscard]] const DeviceInfo& device_info() const noexcept { return device_->info(); }
+  /// What became of the memory of a cuda device; none on others.
+  [[nodiscard]] std::optional<CudaMemoryReport> cuda_memory() const {
+    if (cuda_ == nullptr) return std::nullopt;
+    return cuda_->memory_report();
+  }
   [[nodiscard]] double link_bytes_per_s() const noexcept { return link_bytes_per_s_; }
   [[nodiscard]] std::uint64_t host_store_bytes() const noexcept { return store_->total_bytes(); }
 
@@ -116,6 +122,7 @@ class ReplaySession {
   SessionOptions options_;
   Progress progress_;
   std::unique_ptr<Device> device_;
+  const CudaDevice* cuda_ = nullptr;      ///< what device_ is, or records, where that is a cuda device
   RecordingDevice* recording_ = nullptr;  ///< device_ itself when it records
   std::unique_ptr<HostStore> store_;
   double link_bytes_per_s_ = 0;
