@@ -13,7 +13,8 @@ namespace prophet::ptx {
 /// Takes what says how strong or how cached an access is: here all accesses happen at once, in program order.
 void take_strength(Decoder& decoder);
 
-void read_bytes(Warp& warp, unsigned lane, Space space, std::uint64_t address, void* to, std::size_t bytes);
+/// False when the value is that of shared memory which nobody wrote.
+bool read_bytes(Warp& warp, unsigned lane, Space space, std::uint64_t address, void* to, std::size_t bytes);
 void write_bytes(Warp& warp, unsigned lane, Space space, std::uint64_t address, const void* from,
                  std::size_t bytes);
 

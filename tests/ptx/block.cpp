@@ -78,6 +78,7 @@ void Block::start(Dim index) {
     warp.pc.fill(0);
     warp.seen.assign(warps_.size(), 1);
     warp.copies = {};
+    warp.unwritten.clear();
     fill_special(warp, index);
   }
 }
@@ -95,6 +96,31 @@ void Block::run(Dim index, std::uint64_t seed) {
     Warp& warp = *ready[random.below(ready.size())];
     const std::uint64_t turns = 1 + random.below(steps_per_turn_max);
     for (std::uint64_t i = 0; i < turns && is_ready(warp); ++i) step(warp);
+  }
+}
+
+void Block::check_written(Warp& warp, const Step& step, Mask lanes) {
+  const bool selects = step.opcode.starts_with("selp");
+  Mask result = 0;
+  for (std::size_t i = 0; i < step.reads.size(); ++i) {
+    const auto found = warp.unwritten.find(step.reads[i]);
+    if (found == warp.unwritten.end()) continue;
+    Mask used = found->second & lanes;
+    if (selects && i < 2) {
+      const std::uint64_t* predicate = warp.values(step.reads[2]);
+      each_lane(used, [&](unsigned lane) {
+        if ((predicate[lane] != 0) != (i == 0)) used &= ~(Mask{1} << lane);
+      });
+      result |= used;
+    } else if (used != 0) {
+      throw Error(
+          fmt::format("lane {} uses a value of shared memory which nobody wrote", std::countr_zero(used)));
+    }
+  }
+  for (const int reg : step.writes) {
+    Mask& left = warp.unwritten[reg];
+    left = (left & ~lanes) | result;
+    if (left == 0) warp.unwritten.erase(reg);
   }
 }
 
@@ -118,6 +144,7 @@ bool Block::step(Warp& warp) {
   each_lane(lanes & ~active, [&](unsigned lane) { ++warp.pc[lane]; });
   if (active == 0) return true;
   try {
+    if (!warp.unwritten.empty()) check_written(warp, step, active);
     if (!step.action(warp, active)) {
       warp.waiting |= active;
       return false;

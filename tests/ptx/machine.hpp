@@ -75,6 +75,9 @@ struct Warp {
   std::vector<std::uint64_t> registers;
   std::vector<std::uint32_t> seen;  ///< see Accessor
   std::array<CopyQueue, warp_lanes> copies;
+  /// Lanes of registers that hold what nobody wrote to shared memory. Only a selection may read them, and
+  /// only if it takes the other value.
+  std::map<int, Mask> unwritten{};
 
   [[nodiscard]] std::uint64_t* values(int reg) { return registers.data() + std::size_t(reg) * warp_lanes; }
   [[nodiscard]] Accessor accessor(unsigned lane) const { return {index * warp_lanes + lane, index, &seen}; }
@@ -91,6 +94,8 @@ struct Step {
   bool moves = false;  ///< sets the lanes' program counters itself
   int line = 0;
   std::string opcode{};
+  std::vector<int> reads{};  ///< registers
+  std::vector<int> writes{};
   std::uint64_t executions = 0;  ///< how many warps did it
 };
 
@@ -141,6 +146,7 @@ class Block {
   void start(Dim index);
   void fill_special(Warp& warp, Dim index);
   bool step(Warp& warp);
+  static void check_written(Warp& warp, const Step& step, Mask lanes);
   bool is_ready(const Warp& warp) const { return (warp.live & ~warp.waiting & ~warp.at_barrier) != 0; }
   void release_if_full(Barrier& barrier);
   [[nodiscard]] std::size_t live_threads() const;

@@ -64,15 +64,17 @@ std::uint64_t shared_offset(Space space, std::uint64_t address) {
   return address - shared_window;
 }
 
-void read_bytes(Warp& warp, unsigned lane, Space named, std::uint64_t address, void* to, std::size_t bytes) {
+bool read_bytes(Warp& warp, unsigned lane, Space named, std::uint64_t address, void* to, std::size_t bytes) {
   const Space space = space_of(named, address);
   if (space == Space::shared) {
-    warp.block->shared().read(shared_offset(named, address), to, bytes, warp.accessor(lane));
-  } else if (space == Space::param) {
+    return warp.block->shared().read(shared_offset(named, address), to, bytes, warp.accessor(lane));
+  }
+  if (space == Space::param) {
     read_parameter(warp, named, address, to, bytes);
   } else {
     std::memcpy(to, warp.block->memory().read(address, bytes), bytes);
   }
+  return true;
 }
 
 void write_bytes(Warp& warp, unsigned lane, Space named, std::uint64_t address, const void* from,
@@ -120,10 +122,11 @@ Action make_load(Decoder& d) {
     each_lane(lanes, [&](unsigned lane) {
       std::byte raw[access_bytes_max];
       const std::uint64_t address = from.base.in(warp)[lane] + static_cast<std::uint64_t>(from.offset);
-      read_bytes(warp, lane, space, address, raw, std::size_t{bytes} * count);
+      const bool is_written = read_bytes(warp, lane, space, address, raw, std::size_t{bytes} * count);
       for (unsigned i = 0; i < count; ++i) {
         std::uint64_t value = 0;
         std::memcpy(&value, raw + std::size_t{i} * bytes, bytes);
+        if (!is_written) warp.unwritten[to[i].reg] |= Mask{1} << lane;
         to[i].in(warp)[lane] = (is_signed(type) ? sign_extended(value, bytes * 8) : value) & to[i].mask;
       }
     });

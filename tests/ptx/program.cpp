@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstring>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include "runtime/base/random.hpp"
@@ -77,6 +78,23 @@ void place_dynamic_shared(Kernel& kernel, const std::vector<Variable>& variables
   }
 }
 
+/// The registers of an operand; where a number stands, the one that holds nothing of interest.
+void collect_registers(const Operand& operand, int other, std::vector<int>& registers) {
+  if (operand.kind == Operand::Kind::reg) {
+    registers.push_back(operand.index);
+  } else if (operand.parts.empty()) {
+    registers.push_back(other);
+  }
+  for (const Operand& part : operand.parts) collect_registers(part, other, registers);
+}
+
+/// Instructions whose first operand is no destination.
+bool only_reads(const std::string& name) {
+  static const std::set<std::string, std::less<>> names{"st",  "red",     "bra", "brx",
+                                                        "bar", "barrier", "cp",  "prefetch"};
+  return names.contains(name);
+}
+
 Step make_step(Kernel& kernel, const Instruction& instruction) {
   Decoder decoder(kernel, instruction);
   Step step{.guard = instruction.guard,
@@ -84,6 +102,11 @@ Step make_step(Kernel& kernel, const Instruction& instruction) {
             .line = instruction.line,
             .opcode = instruction.opcode};
   step.action = make_action(decoder);
+  for (std::size_t i = 0; i < instruction.operands.size(); ++i) {
+    collect_registers(instruction.operands[i], kernel.ignored_register,
+                      i == 0 && !only_reads(decoder.name()) ? step.writes : step.reads);
+  }
+  if (instruction.guard >= 0) step.reads.push_back(instruction.guard);
   step.moves = decoder.moves();
   return step;
 }

@@ -64,15 +64,18 @@ void SharedMemory::note_reader(Byte& byte, const Accessor& by) {
   last = {by.thread, (*by.seen)[by.warp]};
 }
 
-void SharedMemory::read(std::uint64_t offset, void* to, std::size_t bytes, const Accessor& by) {
+bool SharedMemory::read(std::uint64_t offset, void* to, std::size_t bytes, const Accessor& by) {
   check_place(offset, bytes, "read");
+  bool is_written = true;
   for (std::uint64_t i = offset; i < offset + bytes; ++i) {
     Byte& byte = shadow_[i];
-    check_written(i, byte);
+    is_written = is_written && byte.state != State::empty;
+    if (byte.state == State::copying) check_written(i, byte);
     check_order(i, byte.writer, by, "reads what thread {} wrote");
     note_reader(byte, by);
   }
   std::memcpy(to, bytes_.data() + offset, bytes);
+  return is_written;
 }
 
 void SharedMemory::write(std::uint64_t offset, const void* from, std::size_t bytes, const Accessor& by) {

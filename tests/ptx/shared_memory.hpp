@@ -16,9 +16,9 @@ struct Accessor {
   const std::vector<std::uint32_t>* seen = nullptr;
 };
 
-/// The shared memory of one block. Refused with Error: accesses outside of every variable, unaligned, reads
-/// of bytes that nobody wrote or into which an asynchronous copy is still under way, and races: two threads
-/// access one byte, one of them changes it, and no barrier orders them.
+/// The shared memory of one block. Refused with Error: accesses outside of every variable, unaligned, to
+/// bytes into which an asynchronous copy is still under way, atomic ones to bytes that nobody wrote, and
+/// races: two threads access one byte, one of them changes it, and no barrier orders them.
 class SharedMemory {
  public:
   /// Room for a variable; its offset. Between variables lie bytes that belong to none.
@@ -26,7 +26,9 @@ class SharedMemory {
   /// As at the start of a block.
   void reset();
 
-  void read(std::uint64_t offset, void* to, std::size_t bytes, const Accessor& by);
+  /// False when nobody wrote one of the bytes: compilers read ahead, so that only the use of the value is an
+  /// error.
+  bool read(std::uint64_t offset, void* to, std::size_t bytes, const Accessor& by);
   void write(std::uint64_t offset, const void* from, std::size_t bytes, const Accessor& by);
   /// Reads, calls `change` on the bytes and writes, without a race between such accesses.
   template <class Change>

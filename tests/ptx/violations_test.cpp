@@ -26,8 +26,15 @@ TEST(Violation, AccessOutsideOfBuffersIsRefused) {
 }
 
 TEST(Violation, ReadOfWhatNobodyWroteIsRefused) {
-  EXPECT_THAT(refusal_of("ld.shared.u32 %r1, [s];"), HasSubstr("nobody wrote"));
-  EXPECT_THAT(refusal_of("ld.shared.u32 %r1, [dynamic];", {.shared_bytes = 16}), HasSubstr("nobody wrote"));
+  EXPECT_THAT(refusal_of("ld.shared.u32 %r1, [s]; st.global.u32 [a], %r1;"), HasSubstr("nobody wrote"));
+  EXPECT_THAT(refusal_of("ld.shared.u32 %r1, [dynamic]; add.u32 %r2, %r1, 1;", {.shared_bytes = 16}),
+              HasSubstr("nobody wrote"));
+  const std::string ahead = "ld.shared.u32 %r1, [s]; setp.eq.u32 %p1, t, t; ";
+  EXPECT_EQ(refusal_of(ahead + "selp.u32 %r2, t, %r1, %p1; st.global.u32 [a], %r2;"), "");
+  EXPECT_THAT(refusal_of(ahead + "selp.u32 %r2, %r1, t, %p1; st.global.u32 [a], %r2;"),
+              HasSubstr("nobody wrote"));
+  EXPECT_THAT(refusal_of("ld.shared.u32 %r1, [s]; setp.eq.u32 %p1, %r1, 0; @%p1 bra E; E:;"),
+              HasSubstr("nobody wrote"));
   Memory memory;
   std::vector<std::uint32_t> words(4);
   memory.add(words.data(), 16, "words", false);

@@ -24,12 +24,14 @@ struct Matrices {
 
 const Format* format_of(cudaDataType_t type) {
   if (type == CUDA_R_16BF) return &prophet::ptx::bf16_format;
+  if (type == CUDA_R_32F) return &prophet::ptx::f32_format;
   return type == CUDA_R_16F ? &prophet::ptx::f16_format : nullptr;
 }
 
 double element(const Format& format, const void* matrix, std::size_t i) {
-  std::uint16_t bits = 0;
-  std::memcpy(&bits, static_cast<const std::byte*>(matrix) + i * sizeof bits, sizeof bits);
+  std::uint64_t bits = 0;
+  const std::size_t bytes = format.bits() / 8;
+  std::memcpy(&bits, static_cast<const std::byte*>(matrix) + i * bytes, bytes);
   return prophet::ptx::decode(format, bits);
 }
 
@@ -45,12 +47,13 @@ void multiply(const Format& format, const Matrices& x) {
                        static_cast<std::size_t>(i);
         sum += static_cast<float>(element(format, x.a, a) * element(format, x.b, b));
       }
-      const auto bits = static_cast<std::uint16_t>(prophet::ptx::encode(format, static_cast<double>(sum)));
+      const std::uint64_t bits = prophet::ptx::encode(format, static_cast<double>(sum));
+      const std::size_t bytes = format.bits() / 8;
       const auto c = static_cast<std::size_t>(column) * static_cast<std::size_t>(x.c_stride) +
                      static_cast<std::size_t>(row);
-      std::byte* to = static_cast<std::byte*>(x.c) + c * sizeof bits;
-      std::memcpy(to, &bits, sizeof bits);
-      Device::instance().memory().mark_initialised(to, sizeof bits);
+      std::byte* to = static_cast<std::byte*>(x.c) + c * bytes;
+      std::memcpy(to, &bits, bytes);
+      Device::instance().memory().mark_initialised(to, bytes);
     }
   }
 }
