@@ -85,10 +85,9 @@ Status predictor_logits(const PredictorWeights& weights, const PredictorInput& i
   return Status::ok;
 }
 
-std::uint32_t predict_missing(std::span<const float> logits, std::uint32_t lanes,
-                              std::span<const std::uint32_t> slab_of, LaneUnion lane_union,
-                              std::uint32_t top_m, PredictedExpert* missing) noexcept {
-  const auto experts = static_cast<std::uint32_t>(slab_of.size());
+std::uint32_t predict_missing(std::span<const float> logits, std::uint32_t lanes, const SlabTable& table,
+                              LaneUnion lane_union, std::uint32_t top_m, PredictedExpert* missing) noexcept {
+  const std::uint32_t experts = table.experts;
   const std::size_t row_values = predictor_row_values(experts);
   std::array<PredictedExpert, predictor_experts_max> order;
   for (std::uint32_t e = 0; e < experts; ++e) {
@@ -101,7 +100,7 @@ std::uint32_t predict_missing(std::span<const float> logits, std::uint32_t lanes
   });
   std::uint32_t count = 0;
   for (std::uint32_t rank = 0; rank < std::min(top_m, experts); ++rank) {
-    if (slab_of[order[rank].expert] == predictor_no_slab) missing[count++] = order[rank];
+    if (table.slab_of[order[rank].expert] >= table.slabs) missing[count++] = order[rank];
   }
   return count;
 }

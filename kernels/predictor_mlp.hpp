@@ -4,6 +4,7 @@
 #include <span>
 
 #include "kernels/kv_float.hpp"
+#include "kernels/resolve.hpp"
 #include "kernels/status.hpp"
 
 namespace prophet::kernels {
@@ -13,8 +14,6 @@ inline constexpr std::uint32_t predictor_hidden_max = 4096;
 inline constexpr std::uint32_t predictor_layers_max = 64;
 inline constexpr std::uint32_t predictor_top_k_max = 64;
 inline constexpr std::uint32_t predictor_lanes_max = 1024;
-/// In a table of slabs: the expert is in none.
-inline constexpr std::uint32_t predictor_no_slab = 0xFFFFFFFFU;
 
 enum class PredictorActivation : std::uint32_t {
   relu,
@@ -73,12 +72,13 @@ struct PredictedExpert {
                                       std::span<float> logits) noexcept;
 
 /// The top_m experts by the union over lanes of sigmoid(logit), the largest value first, equal values by the
-/// lower id; of these, those with slab_of[expert] == predictor_no_slab go to `missing`, in the same order. A
-/// logit that is not a number counts as a chance of 0. Returns how many; missing has room for top_m.
+/// lower id; of these, those that lie in no slab go to `missing`, in the same order. A logit that is not a
+/// number counts as a chance of 0. Returns how many; missing has room for top_m.
 ///
-/// logits [lanes, predictor_row_values(slab_of.size())]; slab_of [experts], at most predictor_experts_max.
+/// logits [lanes, predictor_row_values(table.experts)]; of the table, that of the target layer, slab_of,
+/// experts (at most predictor_experts_max) and slabs are read.
 [[nodiscard]] std::uint32_t predict_missing(std::span<const float> logits, std::uint32_t lanes,
-                                            std::span<const std::uint32_t> slab_of, LaneUnion lane_union,
-                                            std::uint32_t top_m, PredictedExpert* missing) noexcept;
+                                            const SlabTable& table, LaneUnion lane_union, std::uint32_t top_m,
+                                            PredictedExpert* missing) noexcept;
 
 }  // namespace prophet::kernels

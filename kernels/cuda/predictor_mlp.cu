@@ -107,12 +107,12 @@ __global__ void __launch_bounds__(choice_threads)
   __shared__ unsigned chosen[predictor_experts_max];
   __shared__ unsigned char absent[predictor_experts_max];
   const unsigned own = threadIdx.x;
-  if (own < call.experts) values[own] = union_of_lanes(call, logit_row_values, own);
+  if (own < call.table.experts) values[own] = union_of_lanes(call, logit_row_values, own);
   __syncthreads();
-  if (own < call.experts) {
-    const unsigned rank = rank_of(values, call.experts, own);
+  if (own < call.table.experts) {
+    const unsigned rank = rank_of(values, call.table.experts, own);
     chosen[rank] = own;
-    absent[rank] = call.slab_of[own] == predictor_no_slab ? 1 : 0;
+    absent[rank] = call.table.slab_of[own] >= call.table.slabs ? 1 : 0;
   }
   __syncthreads();
   unsigned before = 0;
@@ -167,15 +167,16 @@ cudaError_t predictor_logits(const PredictorWeights& weights, const PredictorInp
 }
 
 cudaError_t predict_missing(const PredictMissing& call, cudaStream_t stream) noexcept {
-  if (call.experts == 0 || call.experts > predictor_experts_max || call.top_m > call.experts) {
+  if (call.table.experts == 0 || call.table.experts > predictor_experts_max ||
+      call.top_m > call.table.experts) {
     return cudaErrorInvalidValue;
   }
   if (call.lanes > predictor_lanes_max || (call.lanes != 0 && call.logits == nullptr))
     return cudaErrorInvalidValue;
-  if (call.slab_of == nullptr || call.count == nullptr) return cudaErrorInvalidValue;
+  if (call.table.slab_of == nullptr || call.count == nullptr) return cudaErrorInvalidValue;
   if (call.top_m != 0 && call.missing == nullptr) return cudaErrorInvalidValue;
   const LaunchShape shape{.grid = dim3(1), .block = dim3(choice_threads), .stream = stream};
-  return launch(missing_kernel, shape, call, predictor_row_values(call.experts));
+  return launch(missing_kernel, shape, call, predictor_row_values(call.table.experts));
 }
 
 }  // namespace prophet::kernels::cuda

@@ -74,17 +74,18 @@ TEST(PredictorMlp, ListsWhatIsForecastAndNotResident) {
   // Chances of two lanes: 1/2 and 1/2; sure and none; none and none; none and 1/2.
   const std::vector<float> logits{0, 99,  -99, -99, 0, 0, 0, 0,  //
                                   0, -99, -99, 0,   0, 0, 0, 0};
-  const std::vector<std::uint32_t> slab_of{predictor_no_slab, 7, predictor_no_slab, predictor_no_slab};
+  const std::vector<std::uint32_t> slab_of{no_slab, 7, no_slab, 8};  // slab 8 is beyond the table
+  const SlabTable table{.slab_of = slab_of.data(), .experts = 4, .slabs = 8};
   std::array<PredictedExpert, 4> missing;
-  ASSERT_EQ(predict_missing(logits, 2, slab_of, LaneUnion::any, 3, missing.data()), 2U);
+  ASSERT_EQ(predict_missing(logits, 2, table, LaneUnion::any, 3, missing.data()), 2U);
   EXPECT_EQ(missing[0].expert, 0U);
   EXPECT_EQ(missing[0].value, 0.75F);
   EXPECT_EQ(missing[1].expert, 3U);
   EXPECT_EQ(missing[1].value, 0.5F);
-  ASSERT_EQ(predict_missing(logits, 2, slab_of, LaneUnion::sum, 1, missing.data()), 1U);
+  ASSERT_EQ(predict_missing(logits, 2, table, LaneUnion::sum, 1, missing.data()), 1U);
   EXPECT_EQ(missing[0].expert, 0U);  // a sum of 1, as expert 1's: the lower id is first
-  ASSERT_EQ(predict_missing(logits, 2, slab_of, LaneUnion::any, 1, missing.data()), 0U);
-  ASSERT_EQ(predict_missing(logits, 2, slab_of, LaneUnion::any, 9, missing.data()), 3U);
+  ASSERT_EQ(predict_missing(logits, 2, table, LaneUnion::any, 1, missing.data()), 0U);
+  ASSERT_EQ(predict_missing(logits, 2, table, LaneUnion::any, 9, missing.data()), 3U);
 }
 
 }  // namespace

@@ -16,8 +16,8 @@ namespace prophet::kernels_test {
 namespace {
 
 using kernels::LaneUnion;
+using kernels::no_slab;
 using kernels::PredictedExpert;
-using kernels::predictor_no_slab;
 using kernels::predictor_row_values;
 using kernels::PredictorActivation;
 using kernels::PredictorInput;
@@ -127,6 +127,12 @@ PredictorWeights draw_shape(Random& random) {
   return shape;
 }
 
+constexpr std::uint32_t slabs = 8;
+
+kernels::SlabTable table_of(const std::uint32_t* slab_of, std::size_t experts) {
+  return {.slab_of = slab_of, .experts = static_cast<std::uint32_t>(experts), .slabs = slabs};
+}
+
 /// The missing experts as the device lists them, in mapped host memory.
 std::vector<PredictedExpert> list_missing(const std::vector<float>& logits, std::uint32_t lanes,
                                           const std::vector<std::uint32_t>& slab_of, LaneUnion lane_union,
@@ -144,8 +150,7 @@ std::vector<PredictedExpert> list_missing(const std::vector<float>& logits, std:
   const DeviceArray<std::uint32_t> device_slabs(slab_of);
   const PredictMissing call{.logits = device_logits.data(),
                             .lanes = lanes,
-                            .slab_of = device_slabs.data(),
-                            .experts = static_cast<std::uint32_t>(slab_of.size()),
+                            .table = table_of(device_slabs.data(), slab_of.size()),
                             .lane_union = lane_union,
                             .top_m = top_m,
                             .missing = list->missing,
@@ -205,18 +210,17 @@ TEST_F(CudaPredictorMlp, ListsTheMissingOfTheFirstExpertsInOrder) {
     for (float& logit : logits) logit = static_cast<float>(random.below(7)) - 3;
     std::vector<std::uint32_t> slab_of(experts);
     for (auto& slab : slab_of)
-      slab = random.chance(0.5) ? predictor_no_slab : static_cast<std::uint32_t>(random.below(9));
+      slab = random.chance(0.5) ? no_slab : static_cast<std::uint32_t>(random.below(9));
     std::array<PredictedExpert, kernels::predictor_experts_max> expected;
-    const std::uint32_t count =
-        kernels::predict_missing(logits, lanes, slab_of, lane_union, top_m, expected.data());
+    const std::uint32_t count = kernels::predict_missing(logits, lanes, table_of(slab_of.data(), experts),
+                                                         lane_union, top_m, expected.data());
     expect_same(list_missing(logits, lanes, slab_of, lane_union, top_m), std::span(expected).first(count));
   }
 }
 
 TEST_F(CudaPredictorMlp, PutsTheLowerIdFirstAmongEquals) {
   const std::vector<float> logits{1, 2, 1, 2, 1, 2, 1, 0};
-  const std::vector<std::uint32_t> slab_of{predictor_no_slab, predictor_no_slab, 5, 6,
-                                           predictor_no_slab, predictor_no_slab, 7, predictor_no_slab};
+  const std::vector<std::uint32_t> slab_of{no_slab, no_slab, 5, 6, no_slab, no_slab, 7, no_slab};
   const auto missing = list_missing(logits, 1, slab_of, LaneUnion::any, 5);
   // The first five are 1, 3, 5, 0, 2.
   ASSERT_EQ(missing.size(), 3U);
@@ -229,7 +233,7 @@ TEST_F(CudaPredictorMlp, PutsTheLowerIdFirstAmongEquals) {
 TEST_F(CudaPredictorMlp, UnitesLanesAsChancesOrAsSums) {
   const std::vector<float> logits{0, 100, -100, 0, 0, 0, 0, 0,  //
                                   0, 100, -100, 1, 0, 0, 0, 0};
-  const std::vector<std::uint32_t> slab_of(4, predictor_no_slab);
+  const std::vector<std::uint32_t> slab_of(4, no_slab);
   const auto any = list_missing(logits, 2, slab_of, LaneUnion::any, 4);
   ASSERT_EQ(any.size(), 4U);
   EXPECT_EQ(any[0].expert, 1U);
@@ -246,7 +250,7 @@ TEST_F(CudaPredictorMlp, TakesALogitThatIsNotANumberForNoChance) {
   constexpr float infinity = std::numeric_limits<float>::infinity();
   constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
   const std::vector<float> logits{not_a_number, -3, infinity, -infinity, 0, 0, 0, 0};
-  const std::vector<std::uint32_t> slab_of(4, predictor_no_slab);
+  const std::vector<std::uint32_t> slab_of(4, no_slab);
   const auto missing = list_missing(logits, 1, slab_of, LaneUnion::any, 4);
   ASSERT_EQ(missing.size(), 4U);
   EXPECT_EQ(missing[0].expert, 2U);
@@ -303,8 +307,7 @@ TEST_F(CudaPredictorMlp, RefusesAListThatCannotBe) {
   const DeviceArray<PredictedExpert> missing(64);
   const PredictMissing sound{.logits = logits.data(),
                              .lanes = 1,
-                             .slab_of = numbers.data(),
-                             .experts = 8,
+                             .table = table_of(numbers.data(), 8),
                              .top_m = 4,
                              .missing = missing.data(),
                              .count = numbers.data() + 32};
@@ -313,12 +316,12 @@ TEST_F(CudaPredictorMlp, RefusesAListThatCannotBe) {
     change(call);
     return kernels::cuda::predict_missing(call, nullptr);
   };
-  EXPECT_EQ(list([](PredictMissing& c) { c.experts = 0; }), cudaErrorInvalidValue);
-  EXPECT_EQ(list([](PredictMissing& c) { c.experts = 513; }), cudaErrorInvalidValue);
+  EXPECT_EQ(list([](PredictMissing& c) { c.table.experts = 0; }), cudaErrorInvalidValue);
+  EXPECT_EQ(list([](PredictMissing& c) { c.table.experts = 513; }), cudaErrorInvalidValue);
   EXPECT_EQ(list([](PredictMissing& c) { c.top_m = 9; }), cudaErrorInvalidValue);
   EXPECT_EQ(list([](PredictMissing& c) { c.lanes = 1025; }), cudaErrorInvalidValue);
   EXPECT_EQ(list([](PredictMissing& c) { c.logits = nullptr; }), cudaErrorInvalidValue);
-  EXPECT_EQ(list([](PredictMissing& c) { c.slab_of = nullptr; }), cudaErrorInvalidValue);
+  EXPECT_EQ(list([](PredictMissing& c) { c.table.slab_of = nullptr; }), cudaErrorInvalidValue);
   EXPECT_EQ(list([](PredictMissing& c) { c.count = nullptr; }), cudaErrorInvalidValue);
   EXPECT_EQ(list([](PredictMissing& c) { c.missing = nullptr; }), cudaErrorInvalidValue);
 }
