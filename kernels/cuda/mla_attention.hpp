@@ -26,8 +26,8 @@ namespace prophet::kernels::cuda {
 ///
 /// Bytes: sum of context_tokens * 1152, and the partial results, 2 * 4 * 514 * heads for every 256 tokens.
 /// Operations: 2176 * heads a token in fp32 without tensor cores. Bound: the fp32 units from 6 heads (A100)
-/// or 11 heads (H100) on, for 128 heads by a factor of about 25 or 12; only tensor cores would bring it near the
-/// memory's bound.
+/// or 11 heads (H100) on, for 128 heads by a factor of about 25 or 12; only tensor cores would bring it near
+/// the memory's bound.
 ///
 /// cudaErrorInvalidValue for what can_attend() denies, a workspace too small or misaligned, more than 65535
 /// sequences or a context_tokens_max beyond attended_tokens_max; no sequences: nothing is launched.
