@@ -231,6 +231,8 @@ TEST_F(CudartMemory, MoreThan48KiBOfSharedMemoryMustHaveBeenAllowed) {
   EXPECT_EQ(launch((100 << 10) + 1), cudaErrorInvalidValue);
   EXPECT_EQ(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, 228 << 10),
             cudaErrorInvalidValue);
+  expect_ok(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, 0));
+  EXPECT_EQ(launch((48 << 10) + 1), cudaErrorInvalidValue);
   (void)cudaGetLastError();
 }
 

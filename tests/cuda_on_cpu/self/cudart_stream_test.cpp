@@ -1,5 +1,6 @@
 #include <atomic>
 #include <numeric>
+#include <ostream>
 
 #include "tests/cuda_on_cpu/self/double_buffer.hpp"
 #include "tests/cuda_on_cpu/self/vehicle_test.hpp"
@@ -17,6 +18,9 @@ struct Mode {
   bool strict;
   unsigned jitter_us;
 };
+void PrintTo(const Mode& mode, std::ostream* out) {
+  *out << mode.name;
+}
 
 class CudartStream : public VehicleTest, public ::testing::WithParamInterface<Mode> {
  protected:
