@@ -95,7 +95,7 @@ TEST_F(CudaDequantise, TakesEveryCodeAndScaleThereIs) {
 }
 
 TEST_F(CudaDequantise, RefusesWhatItCannotDo) {
-  const DeviceArray<std::byte> slab(4096);
+  const DeviceArray<std::byte> slab(std::vector<std::byte>(4096));
   const DeviceArray<std::uint16_t> output(4096);
   const SlabLayout layout =
       testing::layout_of({.format = ExpertFormat::int8, .hidden_size = 16, .width = 32});

@@ -105,8 +105,8 @@ TEST_F(CudaExpertFfnBlas, TakesPackedExpertsOfAnyShape) {
 }
 
 TEST_F(CudaExpertFfnBlas, RefusesWhatItCannotDo) {
-  const DeviceArray<std::byte> slab(4096);
-  const DeviceArray<std::byte> hidden(4096);
+  const DeviceArray<std::byte> slab(std::vector<std::byte>(4096));
+  const DeviceArray<std::byte> hidden(std::vector<std::byte>(4096));
   const DeviceArray<float> output(256);
   const DeviceArray<std::uint32_t> rows(std::vector<std::uint32_t>{0, 0});
   const DeviceArray<std::byte> memory(65536);

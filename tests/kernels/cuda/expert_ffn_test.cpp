@@ -268,7 +268,7 @@ TEST_F(CudaExpertFfn, TinyScalesOfMxfp4AreExact) {
 }
 
 TEST_F(CudaExpertFfn, RefusesWhatItCannotDo) {
-  const DeviceArray<std::byte> memory(4096);
+  const DeviceArray<std::byte> memory(std::vector<std::byte>(4096));
   const DeviceArray<float> output(64);
   const DeviceArray<std::uint32_t> rows(std::vector<std::uint32_t>{0});
   const ExpertSlab good{memory.data(), testing::layout_of({.hidden_size = 8, .width = 4}),
