@@ -314,11 +314,19 @@ __device__ void multiply(const PassArguments& pass, const BlockExpert& expert, c
 }
 
 /// Blocks that share the registers of a multiprocessor. Where eight tokens have a sum of the chunk beside the
-/// total a thread takes more than 128, and eight independent sums a row hide what a second block would.
+/// total a thread takes more than 128, and eight independent sums a row hide what a second block would. From
+/// compute capability 10 on the compiler pairs registers for packed fp32 arithmetic and does not get by with
+/// 128 at all.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
+inline constexpr unsigned blocks_of_eight_tokens = 1;
+#else
+inline constexpr unsigned blocks_of_eight_tokens = 2;
+#endif
+
 template <class Code, unsigned TokensMax>
 constexpr unsigned blocks_at_once() {
   if (Code::scale_of == ScaleOf::columns) return TokensMax == 1 ? 2 : 1;
-  return TokensMax == 1 ? 3 : 2;
+  return TokensMax == 1 ? 3 : blocks_of_eight_tokens;
 }
 
 /// Grid [blocks of output rows, experts]; dynamic shared memory of staged_bytes<TokensMax>.
