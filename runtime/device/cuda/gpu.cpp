@@ -24,8 +24,8 @@ void check_open(cudaError_t result, const char* call, int ordinal) {
   if (result == cudaErrorMemoryAllocation) {
     throw Error(ErrorCode::out_of_memory, sentence_of(result, call, where.c_str()));
   }
-  refuse_device(
-      fmt::format("{}: {} says {} ({})", where, call, cudaGetErrorName(result), cudaGetErrorString(result)));
+  refuse_device(fmt::format("{}: {} says {} ({}), expected a GPU that answers", where, call,
+                            cudaGetErrorName(result), cudaGetErrorString(result)));
 }
 
 void check_there_is(int ordinal) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
+#include <sstream>
 #include <vector>
 
 #include "tests/cuda_on_cpu/control.hpp"
@@ -16,10 +18,23 @@ struct Fault {
   cudaError_t error = cudaSuccess;
 };
 
+/// Of a process whose tests are outside of it: PROPHET_CUDA_ON_CPU_FAIL=FUNCTION:N:ERROR, as fail_call takes
+/// them.
+std::vector<Fault> faults_of_the_environment() {
+  const char* text = std::getenv("PROPHET_CUDA_ON_CPU_FAIL");
+  std::istringstream fields(text == nullptr ? "" : text);
+  Fault fault;
+  char colon = 0;
+  int error = 0;
+  if (!std::getline(fields, fault.function, ':') || !(fields >> fault.remaining >> colon >> error)) return {};
+  fault.error = static_cast<cudaError_t>(error);
+  return {fault};
+}
+
 struct State {
   std::mutex mutex;
   std::map<std::string, std::uint64_t> calls;
-  std::vector<Fault> call_faults;
+  std::vector<Fault> call_faults = faults_of_the_environment();
   std::vector<Fault> operation_faults;
   std::uint64_t operations = 0;
   cudaError_t sticky = cudaSuccess;

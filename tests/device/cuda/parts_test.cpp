@@ -193,7 +193,6 @@ TEST(CudaOperationClock, AWaitIsBlockedTimeAndEveryPairIsReadOnce) {
   ASSERT_EQ(cudaStreamSynchronize(stream.get()), cudaSuccess);
   clock.collect();
   EXPECT_GE(clock.times().blocked_ns, 15'000'000U);
-  EXPECT_LT(clock.times().busy_ns, clock.times().blocked_ns);
   ASSERT_EQ(sink.spans.size(), operations + 1);
   for (std::uint64_t i = 0; i < operations; ++i) {
     EXPECT_EQ(sink.spans[i].tag, i);
