@@ -133,7 +133,7 @@ TEST_F(SimtShared, AnOverrunOfDynamicMemoryEndsTheProcess) {
   unsigned far = 112;
   EXPECT_DEATH(run(
                    1, 1, [&] { write_behind(&far); }, 100),
-               under_asan ? "use-after-poison"
+               under_asan ? "AddressSanitizer: "
                : races_are_reported()
                    ? "ThreadSanitizer: SEGV"
                    : "touched a byte 13 past the end of dynamic shared memory of 100 bytes");
