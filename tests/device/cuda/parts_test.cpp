@@ -16,6 +16,9 @@
 #include "runtime/device/cuda/operation_clock.hpp"
 #include "runtime/device/cuda/pinned_memory.hpp"
 #include "runtime/device/cuda/stream_table.hpp"
+#include "runtime/device/cuda_device.hpp"
+#include "runtime/device/cuda_driver.hpp"
+#include "runtime/device/handles.hpp"
 #include "tests/cuda_on_cpu/control.hpp"
 
 namespace prophet::cuda {
@@ -85,6 +88,40 @@ TEST(CudaGpu, ReadsTheNumaNodeThatLinuxTells) {
   std::ofstream(device / "numa_node") << "-1\n";
   EXPECT_EQ(numa_node_of("0000:1A:00.0", root.string()), std::nullopt);
   std::filesystem::remove_all(root);
+}
+
+TEST(CudaStatus, SaysWhyNoDeviceAnswersWhicheverCallFails) {
+  for (const char* function : {"cudaDriverGetVersion", "cudaGetDeviceCount"}) {
+    vehicle::fail_call(function, 1, cudaErrorInitializationError);
+    EXPECT_NE(cuda_status().missing.find(function), std::string::npos);
+    vehicle::clear_faults();
+  }
+  EXPECT_TRUE(cuda_status().missing.empty());
+  CudaOptions options;
+  options.ordinal = -1;
+  EXPECT_THROW(static_cast<void>(make_cuda_device(options)), Error);
+}
+
+TEST(CudaDeviceRefuses, WhatItsKernelsCannotRead) {
+  const auto device = make_cuda_device({});
+  const Stream stream(*device, StreamRole::compute);
+  const Buffer memory(*device, MemoryKind::device, 4096);
+  const BufferView slab = memory.view().slice(0, 1024);
+  const BufferView hidden = memory.view().slice(1024, 64);
+  const std::vector<std::uint32_t> rows = {0};
+  const auto refused = [&](const ComputeOp& op) {
+    try {
+      device->launch(stream.id(), op, 0);
+      ADD_FAILURE() << "it was launched";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::usage) << error.what();
+    }
+  };
+  refused(ExpertOp{slab.slice(0, 100), {}, hidden, hidden, rows, 16, 0, 0, false});  // no row of each matrix
+  refused(ExpertOp{slab.slice(4, 512), slab.slice(0, 512), hidden, hidden, rows, 16, 0, 0, true});
+  refused(DenseOp{slab, memory.view().slice(1026, 64), 1, 16, 0});
+  EXPECT_THROW(static_cast<void>(device->host_bytes(slab)), Error);
+  EXPECT_THROW(static_cast<void>(device->allocate(MemoryKind::host_pinned, 1ULL << 60)), Error);
 }
 
 TEST(CudaPinnedMemory, IsAsLargeAsAskedInWholePagesAndZero) {
