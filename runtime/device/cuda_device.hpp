@@ -36,8 +36,9 @@ class CudaDevice : public Device {
 
 /// A GPU through the CUDA runtime: docs/cuda.md tells how. Submission from any one thread at a time; the
 /// device becomes current on it. `busy` and `blocked` times, and spans, come from events on the GPU's own
-/// clock. A submission waits for the device in two cases only, both of them in the first steps: a workspace
-/// grows, or an operation brings more indices than ever before.
+/// clock. A submission waits for the device only when a workspace grows or an operation brings more indices
+/// than ever before, which the first steps do, and when the indices of unfinished operations fill a whole
+/// ring.
 ///
 /// Throws Error{no_device} with one sentence when this program was built without CUDA, or there is no driver,
 /// no such GPU or it does not start; Error{usage} for an ordinal below 0.
