@@ -13,7 +13,8 @@ constexpr unsigned all_lanes = 0xFFFFFFFFU;
 /// The sum of `value` over the block, in every thread.
 __device__ double block_sum(double value) {
   __shared__ double of_warp[block_threads / warp_threads];
-  for (unsigned step = warp_threads / 2; step != 0; step /= 2) value += __shfl_xor_sync(all_lanes, value, step);
+  for (unsigned step = warp_threads / 2; step != 0; step /= 2)
+    value += __shfl_xor_sync(all_lanes, value, step);
   if (threadIdx.x % warp_threads == 0) of_warp[threadIdx.x / warp_threads] = value;
   __syncthreads();
   double sum = 0;

@@ -9,10 +9,10 @@ namespace prophet::kernels::cuda {
 /// kernels::combine on the device (see kernels/combine.hpp for the formula).
 ///
 /// hidden [tokens, hidden_size] fp32, read and written; outputs [*, hidden_size] fp32; slots [tokens, top_k],
-/// each a row of outputs: all in device memory, all three read in stream order. The sum over r is in the order
-/// of r, as in the reference; the mean of squares is summed in fp64 in a fixed order of its own, so that a
-/// result depends on nothing but the values. Allocates nothing. cudaErrorInvalidValue for a null pointer or a
-/// hidden_size of 0; no tokens: nothing is launched.
+/// each a row of outputs: all in device memory, all three read in stream order. The sum over r is in the
+/// order of r, as in the reference; the mean of squares is summed in fp64 in a fixed order of its own, so
+/// that a result depends on nothing but the values. Allocates nothing. cudaErrorInvalidValue for a null
+/// pointer or a hidden_size of 0; no tokens: nothing is launched.
 [[nodiscard]] cudaError_t combine(float* hidden, const float* outputs, const std::uint32_t* slots,
                                   std::uint32_t tokens, std::uint32_t top_k, std::uint32_t hidden_size,
                                   cudaStream_t stream) noexcept;

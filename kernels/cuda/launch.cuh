@@ -17,8 +17,8 @@ struct LaunchShape {
   cudaStream_t stream = nullptr;
 };
 
-/// Submits one launch to the stream. Arguments are converted to the kernel's parameter types. An empty grid is
-/// the caller's affair: CUDA refuses it.
+/// Submits one launch to the stream. Arguments are converted to the kernel's parameter types. An empty grid
+/// is the caller's affair: CUDA refuses it.
 template <class... Parameters, class... Arguments>
 [[nodiscard]] cudaError_t launch(void (*kernel)(Parameters...), const LaunchShape& shape,
                                  Arguments&&... arguments) {
@@ -39,7 +39,8 @@ template <class... Parameters, class... Arguments>
 
 /// Declares `name` as this block's dynamic shared memory, an array of `Type` aligned to 16 bytes.
 #ifdef PROPHET_CUDA_ON_CPU
-#define PROPHET_DYNAMIC_SHARED(Type, name) Type* const name = static_cast<Type*>(prophet::simt::dynamic_shared())
+#define PROPHET_DYNAMIC_SHARED(Type, name) \
+  Type* const name = static_cast<Type*>(prophet::simt::dynamic_shared())
 #else
 #define PROPHET_DYNAMIC_SHARED(Type, name)                                \
   extern __shared__ __align__(16) unsigned char prophet_dynamic_shared[]; \
