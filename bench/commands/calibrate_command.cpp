@@ -164,6 +164,13 @@ void add_calibrate_command(CLI::App& app) {
       throw Error(ErrorCode::usage,
                   "calibrate: neither --out nor --validate is given: expected at least one of them");
     }
+    if (!arguments->json_path.empty() && !arguments->validate) {
+      throw Error(ErrorCode::usage,
+                  "--json " + arguments->json_path +
+                      std::string(": it holds the error table; expected --validate with it"));
+    }
+    check_writable(arguments->out);
+    check_writable(arguments->json_path);
     calibrate(*arguments);
   });
 }
