@@ -21,8 +21,6 @@ constexpr std::string_view sim_prefix = "sim:";
 /// More than any model needs, and far from overflow when sizes are added.
 constexpr std::uint64_t unlimited_bytes = 1ULL << 50;
 constexpr std::string_view cuda_prefix = "cuda:";
-/// More than any pool, and still far from where sums of sizes overflow.
-constexpr std::uint64_t boundless_bytes = 1ULL << 60;
 
 void refuse_option(std::string_view device, const char* option, double value, const char* expected) {
   throw Error(ErrorCode::usage, fmt::format("{}: {} is {}, expected {}", device, option, value, expected));
@@ -53,7 +51,6 @@ void check_options(std::string_view name, const DeviceOptions& options) {
 
 std::unique_ptr<Device> make_sim(std::string_view profile_name, const DeviceOptions& options) {
   GpuProfile profile = load_gpu_profile(profile_name);
-  if (options.ignore_capacity) profile.memory_bytes = boundless_bytes;
   if (options.memory_bytes != 0) profile.memory_bytes = std::min(profile.memory_bytes, options.memory_bytes);
   if (options.ignore_capacity) profile.memory_bytes = unlimited_bytes;
   return make_sim_device(profile, {options.jitter_fraction, options.seed, options.check_happens_before});
