@@ -104,11 +104,10 @@ __device__ std::uint64_t hash_chunk(const std::uint64_t (*sums)[xxh3::accumulato
   return xxh3::avalanche(sum + blocks * checksum_block_bytes * xxh3::prime64_1);
 }
 
-/// One block a chunk: adds the chunk's part to *total. Each warp sums two XXH3 blocks, the first warp chains
-/// them. Six blocks on a multiprocessor keep 96 KiB of loads in flight.
+/// Adds the part of chunk blockIdx.x to *total; its block does it together. Each warp sums two XXH3 blocks,
+/// the first warp chains them. Six blocks on a multiprocessor keep 96 KiB of loads in flight.
 template <bool copying>
-__global__ void __launch_bounds__(block_threads, 6)
-    checksum_chunk_kernel(const unsigned char* bytes, std::uint64_t size, unsigned char* destination,
+__device__ void sum_chunk(const unsigned char* bytes, std::uint64_t size, unsigned char* destination,
                           std::uint64_t* total) {
   __shared__ std::uint64_t sums[blocks_per_chunk][xxh3::accumulators];
   const std::uint64_t begin = blockIdx.x * std::uint64_t{checksum_chunk_bytes};
@@ -148,15 +147,29 @@ __global__ void __launch_bounds__(block_threads, 6)
   atomicAdd(reinterpret_cast<unsigned long long*>(total), static_cast<unsigned long long>(part));
 }
 
+template <bool copying>
+__global__ void __launch_bounds__(block_threads, 6)
+    checksum_chunk_kernel(const unsigned char* bytes, std::uint64_t size, unsigned char* destination,
+                          std::uint64_t* total) {
+  sum_chunk<copying>(bytes, size, destination, total);
+}
+
+/// One block a chunk (x) of one listed slab (y).
+__global__ void __launch_bounds__(block_threads, 6)
+    checksum_list_chunk_kernel(SlabList list, std::uint64_t size, std::uint64_t* totals) {
+  const unsigned at = blockIdx.y;
+  if (at >= *list.count || list.slabs[at] == nullptr) return;
+  sum_chunk<false>(static_cast<const unsigned char*>(list.slabs[at]), size, nullptr, totals + at);
+}
+
 /// One thread: makes the checksum of the sum of all chunks.
 __global__ void __launch_bounds__(1) checksum_finish_kernel(std::uint64_t* total, std::uint64_t size) {
   *total = xxh3::avalanche(*total ^ size);
 }
 
-/// One thread: as checksum_finish_kernel, and compares.
-__global__ void __launch_bounds__(1)
-    checksum_compare_kernel(std::uint64_t* total, std::uint64_t size, std::uint64_t expected,
-                            std::uint64_t tag, VerifyReport* report) {
+/// Ends the checksum in *total and compares it.
+__device__ void compare(std::uint64_t* total, std::uint64_t size, std::uint64_t expected, std::uint64_t tag,
+                        VerifyReport* report) {
   const std::uint64_t found = xxh3::avalanche(*total ^ size);
   *total = found;
   if (found == expected || atomicCAS(&report->claimed, 0U, 1U) != 0) return;
@@ -167,6 +180,31 @@ __global__ void __launch_bounds__(1)
   *static_cast<volatile std::uint32_t*>(&report->written) = 1;
 }
 
+/// One thread: as checksum_finish_kernel, and compares.
+__global__ void __launch_bounds__(1)
+    checksum_compare_kernel(std::uint64_t* total, std::uint64_t size, std::uint64_t expected,
+                            std::uint64_t tag, VerifyReport* report) {
+  compare(total, size, expected, tag, report);
+}
+
+/// One thread a listed slab.
+__global__ void __launch_bounds__(block_threads)
+    checksum_list_compare_kernel(SlabList list, std::uint64_t size, const std::uint64_t* expected,
+                                 std::uint64_t first_tag, std::uint64_t* totals, VerifyReport* report) {
+  const unsigned at = blockIdx.x * blockDim.x + threadIdx.x;
+  if (at >= *list.count || at >= list.count_max || list.slabs[at] == nullptr) return;
+  const std::uint32_t expert = list.experts[at];
+  compare(totals + at, size, expected[expert], first_tag + expert, report);
+}
+
+/// What CUDA allows of a grid: blocks in x, and in y.
+constexpr std::uint64_t chunks_max = 0x7fffffffU;
+constexpr std::uint32_t list_slabs_max = 65535;
+
+[[nodiscard]] constexpr std::uint64_t chunks_of(std::uint64_t size) noexcept {
+  return size / checksum_chunk_bytes + (size % checksum_chunk_bytes != 0 ? 1 : 0);
+}
+
 [[nodiscard]] bool usable(const void* pointer, std::uint64_t size) {
   return size == 0 || (pointer != nullptr && reinterpret_cast<std::uintptr_t>(pointer) % piece_bytes == 0);
 }
@@ -175,8 +213,8 @@ __global__ void __launch_bounds__(1)
 template <bool copying>
 [[nodiscard]] cudaError_t sum_chunks(const void* bytes, std::uint64_t size, void* destination,
                                      std::uint64_t* total, cudaStream_t stream) {
-  const std::uint64_t chunks = size / checksum_chunk_bytes + (size % checksum_chunk_bytes != 0 ? 1 : 0);
-  if (total == nullptr || !usable(bytes, size) || chunks > 0x7fffffffU) return cudaErrorInvalidValue;
+  const std::uint64_t chunks = chunks_of(size);
+  if (total == nullptr || !usable(bytes, size) || chunks > chunks_max) return cudaErrorInvalidValue;
   if (copying && !usable(destination, size)) return cudaErrorInvalidValue;
   const cudaError_t zeroed = cudaMemsetAsync(total, 0, sizeof *total, stream);
   if (zeroed != cudaSuccess || chunks == 0) return zeroed;
@@ -204,6 +242,29 @@ cudaError_t verify(const void* bytes, std::uint64_t size, std::uint64_t expected
   const cudaError_t summed = sum_chunks<false>(bytes, size, nullptr, sum, stream);
   if (summed != cudaSuccess) return summed;
   return launch(checksum_compare_kernel, one_thread(stream), sum, size, expected, tag, report);
+}
+
+cudaError_t verify_list(const SlabList& list, std::uint64_t size, const std::uint64_t* expected,
+                        std::uint64_t first_tag, std::uint64_t* sums, VerifyReport* report,
+                        cudaStream_t stream) noexcept {
+  const std::uint64_t chunks = chunks_of(size);
+  if (list.count == nullptr || list.slabs == nullptr || list.experts == nullptr || expected == nullptr ||
+      sums == nullptr || report == nullptr || chunks > chunks_max || list.count_max > list_slabs_max)
+    return cudaErrorInvalidValue;
+  if (list.count_max == 0) return cudaSuccess;
+  const cudaError_t zeroed = cudaMemsetAsync(sums, 0, sizeof *sums * std::size_t{list.count_max}, stream);
+  if (zeroed != cudaSuccess) return zeroed;
+  if (chunks != 0) {
+    const LaunchShape shape{.grid = dim3(static_cast<unsigned>(chunks), list.count_max),
+                            .block = dim3(block_threads),
+                            .stream = stream};
+    const cudaError_t summed = launch(checksum_list_chunk_kernel, shape, list, size, sums);
+    if (summed != cudaSuccess) return summed;
+  }
+  const LaunchShape shape{.grid = dim3((list.count_max + block_threads - 1) / block_threads),
+                          .block = dim3(block_threads),
+                          .stream = stream};
+  return launch(checksum_list_compare_kernel, shape, list, size, expected, first_tag, sums, report);
 }
 
 cudaError_t copy_with_checksum(void* destination, const void* source, std::uint64_t size,

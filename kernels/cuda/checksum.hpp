@@ -35,6 +35,25 @@ struct VerifyReport {
                                  std::uint64_t tag, std::uint64_t* sum, VerifyReport* report,
                                  cudaStream_t stream) noexcept;
 
+/// The slabs of a layer as a resolve kernel lists them, in device memory and read in stream order when the
+/// kernels run. A slab that is null is left out. Each begins on 16 bytes.
+struct SlabList {
+  const void* const* slabs = nullptr;      ///< [*count]
+  const std::uint32_t* experts = nullptr;  ///< [*count]: which expert of the layer each should hold
+  const std::uint32_t* count = nullptr;    ///< [1]
+  std::uint32_t count_max = 0;             ///< slabs beyond it are not verified
+};
+
+/// verify() for every slab of a list, `size` bytes each: slabs[i] against expected[experts[i]], with the tag
+/// first_tag + experts[i]. Nothing depends on what the host knows, so a captured graph may replay it.
+///
+/// expected [experts of the layer] and sums [count_max] in device memory; two calls that may run at once need
+/// two of the latter. Three submissions, the grid that of count_max slabs. Bytes, bound and errors as
+/// checksum(), and cudaErrorInvalidValue for a count_max beyond 65,535.
+[[nodiscard]] cudaError_t verify_list(const SlabList& list, std::uint64_t size, const std::uint64_t* expected,
+                                      std::uint64_t first_tag, std::uint64_t* sums, VerifyReport* report,
+                                      cudaStream_t stream) noexcept;
+
 /// Copies source [size] to destination [size], which must not overlap, and leaves the checksum of what was
 /// read in *result. Both may be any memory that the device can access, aligned to 16 bytes. Reads and writes
 /// every byte once, with 16-byte accesses: bound by memory. Else as checksum().

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <iterator>
+#include <span>
 #include <vector>
 
 #include "kernels/checksum.hpp"
@@ -104,6 +105,76 @@ TEST_F(CudaChecksum, ReportsTheFirstMismatchAndNothingElse) {
   EXPECT_EQ(found.tag, 2U);
   EXPECT_EQ(found.expected, right + 1);
   EXPECT_EQ(found.found, right);
+}
+
+/// Slabs of a list with what they should hold, as a resolve kernel and a host store leave them.
+struct ListedSlabs {
+  static constexpr std::uint32_t slabs = 4;
+  static constexpr std::uint32_t experts = 7;
+
+  ListedSlabs(Random& random, std::size_t size)
+      : bytes(random_bytes(random, slabs * stride_of(size))), device_bytes(bytes), expected(experts) {
+    for (std::uint32_t i = 0; i < slabs; ++i) {
+      pointers.push_back(device_bytes.data() + i * stride_of(size));
+      expected[expert_of[i]] = kernels::checksum(std::span(bytes).subspan(i * stride_of(size), size));
+    }
+  }
+  static std::size_t stride_of(std::size_t size) { return (size / 256 + 1) * 256; }
+
+  std::vector<std::byte> bytes;
+  DeviceArray<std::byte> device_bytes;
+  std::vector<const void*> pointers;
+  std::vector<std::uint32_t> expert_of = {1, 2, 5, 6};
+  std::vector<std::uint64_t> expected;
+};
+
+/// What verify_list reports of the first `count` of them.
+VerifyReport verify_listed(const ListedSlabs& listed, std::size_t size, std::uint32_t count) {
+  const DeviceArray<const void*> pointers(listed.pointers);
+  const DeviceArray<std::uint32_t> experts(listed.expert_of);
+  const DeviceArray<std::uint64_t> expected(listed.expected);
+  const DeviceArray<std::uint32_t> counted(std::vector<std::uint32_t>{count});
+  const DeviceArray<std::uint64_t> sums(ListedSlabs::slabs);
+  const MappedReport report;
+  expect_ok(kernels::cuda::verify_list({pointers.data(), experts.data(), counted.data(), ListedSlabs::slabs},
+                                       size, expected.data(), 100, sums.data(), report.device(), nullptr));
+  return report.read();
+}
+
+TEST_F(CudaChecksum, FindsTheWrongSlabOfAList) {
+  Random random(fresh_seed());
+  for (int repetition = 0; repetition < 10; ++repetition) {
+    const std::size_t size = any_size(random) + 1;
+    ListedSlabs listed(random, size);
+    EXPECT_EQ(verify_listed(listed, size, ListedSlabs::slabs).written, 0U) << size << " bytes";
+    const auto wrong = static_cast<std::uint32_t>(random.below(ListedSlabs::slabs));
+    const std::uint64_t right = listed.expected[listed.expert_of[wrong]]++;
+    const VerifyReport found = verify_listed(listed, size, ListedSlabs::slabs);
+    EXPECT_EQ(found.written, 1U) << size << " bytes";
+    EXPECT_EQ(found.tag, 100 + listed.expert_of[wrong]);
+    EXPECT_EQ(found.found, right);
+    EXPECT_EQ(verify_listed(listed, size, wrong).written, 0U) << "a slab beyond the count was verified";
+    listed.pointers[wrong] = nullptr;
+    EXPECT_EQ(verify_listed(listed, size, ListedSlabs::slabs).written, 0U) << "a slab that is null was";
+  }
+}
+
+TEST_F(CudaChecksum, RefusesAListThatIsNotWhole) {
+  const DeviceArray<const void*> slabs(1);
+  const DeviceArray<std::uint32_t> values(1);
+  const DeviceArray<std::uint64_t> sums(1);
+  const MappedReport report;
+  const auto verify = [&](const kernels::cuda::SlabList& list, std::uint64_t size,
+                          const std::uint64_t* expected) {
+    return kernels::cuda::verify_list(list, size, expected, 0, sums.data(), report.device(), nullptr);
+  };
+  EXPECT_EQ(verify({nullptr, values.data(), values.data(), 1}, 16, sums.data()), cudaErrorInvalidValue);
+  EXPECT_EQ(verify({slabs.data(), nullptr, values.data(), 1}, 16, sums.data()), cudaErrorInvalidValue);
+  EXPECT_EQ(verify({slabs.data(), values.data(), nullptr, 1}, 16, sums.data()), cudaErrorInvalidValue);
+  EXPECT_EQ(verify({slabs.data(), values.data(), values.data(), 1}, 16, nullptr), cudaErrorInvalidValue);
+  EXPECT_EQ(verify({slabs.data(), values.data(), values.data(), 65536}, 16, sums.data()),
+            cudaErrorInvalidValue);
+  expect_ok(verify({slabs.data(), values.data(), values.data(), 0}, 16, sums.data()));
 }
 
 TEST_F(CudaChecksum, RefusesNullAndMisalignedPointers) {
