@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -79,11 +80,28 @@ std::string forecast_text(const ReplayMetrics& m) {
       m.prefetches_failed, m.prefetch_paused_layers);
 }
 
+/// How many decode steps the device ran by itself. Rows that differ in it do not compare like with like.
+std::string graph_text(const std::vector<ReportedRow>& rows) {
+  const auto captured = [](const ReplayMetrics& m) { return m.captured_steps + m.captured_steps_left; };
+  const ReplayMetrics& m = rows.front().row.metrics;
+  if (captured(m) != 0) {
+    return fmt::format("{} of {} decode steps ran as one captured graph, {} left it at a miss\n",
+                       m.captured_steps, m.steps, m.captured_steps_left);
+  }
+  const bool baselines_do = std::any_of(rows.begin(), rows.end(), [&](const ReportedRow& reported) {
+    return captured(reported.row.metrics) != 0;
+  });
+  if (!baselines_do) return "";
+  return "decode steps of the baselines ran as captured graphs, those of the first row, which prefetches, "
+         "did "
+         "not: --graph off runs all without\n";
+}
+
 std::string remarks(const std::vector<ReportedRow>& rows, const ReplaySession& session) {
   const ReplayMetrics& m = rows.front().row.metrics;
   std::string text = fmt::format("{} decode steps, {} prefill passes, {} requests\n", m.steps,
                                  m.prefill_passes, m.total.requests) +
-                     forecast_text(m);
+                     graph_text(rows) + forecast_text(m);
   if (rows.front().has_times && rows.front().row.total_ns_max > rows.front().row.total_ns_min) {
     text += fmt::format("repetitions of the first row took {:.2f} to {:.2f} times its median\n",
                         static_cast<double>(rows.front().row.total_ns_min) / static_cast<double>(m.total_ns),

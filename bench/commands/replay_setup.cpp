@@ -76,6 +76,11 @@ Workload choose_workload(const ReplaySetup& setup, const ModelShape& model) {
   return scaled_workload(real, store_bytes / model.grid.size());
 }
 
+GraphUse graph_use(const std::string& name) {
+  if (name == "off") return GraphUse::off;
+  return name == "on" ? GraphUse::required : GraphUse::automatic;
+}
+
 SessionOptions session_options(const ReplaySetup& setup, const Workload& workload) {
   SessionOptions options;
   options.device = setup.device;
@@ -84,6 +89,7 @@ SessionOptions session_options(const ReplaySetup& setup, const Workload& workloa
   options.repetitions = setup.repetitions;
   options.seed = setup.seed;
   options.verify = setup.verify;
+  options.graph = graph_use(setup.graph);
   options.record_timeline = setup.record_timeline;
   options.chunk_bytes = option_bytes("--chunk-kib", setup.chunk_kib, 1024);
   if (setup.chunk_kib == 0) {
@@ -160,6 +166,13 @@ void add_replay_options(CLI::App& command, ReplaySetup& setup) {
   command.add_option("--seed", setup.seed, "Of the split, the weights and every random choice")
       ->capture_default_str();
   command.add_flag("!--no-verify", setup.verify, "Do not check the contents of leased slabs");
+  command
+      .add_option(
+          "--graph", setup.graph,
+          "cuda device: run a decode step in which every expert is resident as one captured graph: on, "
+          "off, or auto: where nothing is prefetched")
+      ->check(CLI::IsMember({"auto", "on", "off"}))
+      ->capture_default_str();
   command.add_option("--json", setup.json_path, "Write the result as JSON (- is stdout)");
   command.add_option("--csv", setup.csv_path, "Write the rows as CSV (- is stdout)");
   command.add_flag("--quiet", setup.quiet, "No progress and no remarks on stderr");
@@ -287,6 +300,7 @@ nlohmann::json replay_provenance(const ReplaySetup& setup, LoadedReplay& loaded)
   provenance["device_memory_bytes"] = device.memory_bytes;
   provenance["simulated"] = device.simulated;
   provenance["device_kind"] = device.kind;
+  provenance["graph"] = setup.graph;
   provenance["times_mean_something"] = device.times_mean_something;
   provenance["link_bytes_per_s"] = nullptr;
   if (device.times_mean_something) provenance["link_bytes_per_s"] = loaded.session->link_bytes_per_s();

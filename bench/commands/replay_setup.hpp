@@ -30,6 +30,7 @@ struct ReplaySetup {
   std::optional<std::uint64_t> host_memory_mib;  ///< cpu device only; absent: 512
   std::uint64_t seed = 1;
   bool verify = true;
+  std::string graph = "auto";
   bool record_timeline = false;
   std::string json_path;
   std::string csv_path;

@@ -62,6 +62,8 @@ nlohmann::json row_json_with_times(const ReportedRow& reported) {
           {"steps", m.steps},
           {"prefill_passes", m.prefill_passes},
           {"tokens", m.tokens},
+          {"captured_steps", m.captured_steps},
+          {"captured_steps_left", m.captured_steps_left},
           {"requests", m.total.requests},
           {"hit_on_time", m.total.hit_on_time},
           {"hit_late", m.total.hit_late},

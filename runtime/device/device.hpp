@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <variant>
@@ -114,11 +115,14 @@ class TimelineSink {
   virtual void on_span(const TimelineSpan& span) = 0;
 };
 
+class ResidentStep;       // runtime/device/resident_step.hpp
+struct ResidentStepPlan;  // as above
+
 /// Everything that touches an accelerator goes through this seam.
 ///
 /// Threads: one host thread at a time calls a Device. Order: operations of one stream run in the order of
 /// submission; between streams only events order anything. Submission never waits for the device. Nothing
-/// but allocate, create_* and set_timeline allocates host memory.
+/// but allocate, create_*, make_* and set_timeline allocates host memory.
 /// Errors: every call throws prophet::Error when the device refuses it, and then has changed nothing. An
 /// error of an operation already submitted is thrown by the next synchronize or wait_any. After device_lost
 /// every call but free and destroy_* throws device_lost at once.
@@ -150,6 +154,10 @@ class Device {
   virtual void record(StreamId stream, EventId event) = 0;
   /// What is submitted to the stream from now on waits for the event's latest record; none: no wait.
   virtual void wait(StreamId stream, EventId event) = 0;
+
+  /// A whole decode step that the device runs by itself. Null where it has no way to: it is then made of the
+  /// operations above. Allocates and waits for the device, as allocate does.
+  [[nodiscard]] virtual std::unique_ptr<ResidentStep> make_resident_step(const ResidentStepPlan& plan);
 
   /// True when the event's latest record has completed, or there is none.
   [[nodiscard]] virtual bool done(EventId event) = 0;

@@ -25,6 +25,9 @@ class ModelBuffers {
   [[nodiscard]] BufferView dense(LayerId layer) const noexcept {
     return dense_.view().slice(layer.value * dense_stride_bytes_, dense_bytes_);
   }
+  /// Of all layers, each at its stride.
+  [[nodiscard]] BufferView dense_layers() const noexcept { return dense_.view(); }
+  [[nodiscard]] std::uint64_t dense_stride_bytes() const noexcept { return dense_stride_bytes_; }
   /// [tokens, hidden_size] fp32.
   [[nodiscard]] BufferView hidden(std::uint32_t tokens) const noexcept {
     return hidden_.view().slice(0, tokens * row_bytes_);

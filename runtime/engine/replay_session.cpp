@@ -78,6 +78,18 @@ void ReplaySession::check(const ReplayCase& what) const {
   }
 }
 
+void ReplaySession::check_graph(const ReplayCase& what, const StepLoop& loop) const {
+  if (options_.graph != GraphUse::required || loop.captures()) return;
+  throw Error(ErrorCode::usage,
+              what.predictor != "none"
+                  ? fmt::format("--graph on: predictor {} prefetches between layers, where a captured step "
+                                "leaves the host no place; expected --predictor none or --graph auto",
+                                what.predictor)
+                  : fmt::format("--graph on: {} captures no step of {} tokens, expected --device cuda and a "
+                                "batch below the crossover of its kernels, or --graph auto",
+                                device_->info().name, what.batch));
+}
+
 std::unique_ptr<EvictionPolicy> ReplaySession::policy(const ReplayCase& what) {
   PolicyOptions policy_options;
   policy_options.grid = workload_.grid;
@@ -130,8 +142,10 @@ ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const Re
   engine.prefetch.lookahead_layers = what.lookahead_layers;
   engine.prefetch.width = what.prefetch_width != 0 ? what.prefetch_width : workload_.top_k * what.batch;
   engine.verify = options_.verify;
+  engine.captured_tokens = options_.graph == GraphUse::off ? 0 : steps.lanes();
   engine.seed = options_.seed;
   StepLoop loop(device, store, trace_, workload_, engine, policy(what), forecaster.get(), steps.tokens_max());
+  check_graph(what, loop);
   const std::uint64_t steps_in_all = decode_steps(steps);
   loop.expect_steps(steps_in_all);
   if (preload) loop.preload();

@@ -22,6 +22,13 @@
 
 namespace prophet {
 
+/// Whether decode steps run as one captured graph where nothing is prefetched.
+enum class GraphUse : std::uint8_t {
+  off,
+  automatic,  ///< where the device has such steps
+  required,   ///< and Error{usage} where it has not
+};
+
 /// What all rows of one table share.
 struct SessionOptions {
   std::string device = "cpu";
@@ -31,6 +38,7 @@ struct SessionOptions {
   std::uint32_t prefill_chunk_tokens = 512;
   std::uint64_t seed = 0;
   bool verify = true;
+  GraphUse graph = GraphUse::automatic;
   std::uint64_t chunk_bytes = 2ULL << 20;
   std::uint32_t chunks_in_flight = 2;
   bool record_timeline = false;  ///< keep the operations of every run, for write_timeline
@@ -115,6 +123,7 @@ class ReplaySession {
   [[nodiscard]] std::unique_ptr<EvictionPolicy> policy(const ReplayCase& what);
   [[nodiscard]] std::unique_ptr<Predictor> predictor(const ReplayCase& what);
   void check(const ReplayCase& what) const;
+  void check_graph(const ReplayCase& what, const StepLoop& loop) const;
 
   const RoutingTrace& trace_;
   const SequenceSplit& split_;

@@ -1,11 +1,14 @@
 #include "runtime/engine/step_loop.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <utility>
 #include <vector>
 
 #include "kernels/checksum.hpp"
+#include "prophet/error.hpp"
 
 namespace prophet {
 
@@ -19,6 +22,8 @@ StepLoop::StepLoop(Device& device, const HostStore& store, const RoutingTrace& t
       buffers_(device, workload, options.cache.cache_slabs + options.cache.staging_slabs, tokens_max,
                options.seed),
       cache_(workload.grid, options.cache, std::move(policy)),
+      captured_(device, store, trace, workload, buffers_, predictor == nullptr ? options.captured_tokens : 0,
+                options.verify),
       transfers_(device, store, buffers_.arena(), buffers_.arena_bytes(), cache_, options.transfer),
       fates_(transfers_, options.prefetch_useful_min),
       predictor_(predictor),
@@ -49,7 +54,7 @@ void StepLoop::preload() {
     const auto wanted = std::span(layer_experts).first(std::min(room, workload_.grid.experts));
     if (wanted.empty()) break;
     const LayerLease lease = cache_.acquire(wanted);
-    for (const Acquired& miss : lease.misses()) transfers_.demand(miss.ticket);
+    for (const Acquired& miss : lease.misses()) demand(miss.ticket);
     device_.synchronize();
     transfers_.confirm_compute();
   }
@@ -68,7 +73,7 @@ void StepLoop::step(StepKind kind, std::span<const StepToken> tokens) {
       if (token.starts_sequence) predictor_->start_lane(token.lane);
     }
   }
-  for (std::uint32_t l = 0; l < workload_.grid.layers; ++l) run_layer(LayerId{l}, kind, tokens);
+  run_layers(kind, tokens);
   read_outputs(static_cast<std::uint32_t>(tokens.size()));
   ++step_number_;
   metrics_.tokens += tokens.size();
@@ -80,17 +85,59 @@ void StepLoop::step(StepKind kind, std::span<const StepToken> tokens) {
   metrics_.step_ns.push_back(device_.now_ns() - begin_ns);
 }
 
+void StepLoop::run_layers(StepKind kind, std::span<const StepToken> tokens) {
+  std::uint32_t layer = 0;
+  if (captured_.serves(kind, tokens.size())) {
+    layer = run_captured(tokens);
+    if (layer == workload_.grid.layers) return;
+    requests_.gather(tokens, LayerId{layer});
+    captured_.check_missing(cache_, requests_.wanted());
+    run_routed_layer(LayerId{layer++}, kind, tokens);
+  }
+  for (; layer < workload_.grid.layers; ++layer) run_layer(LayerId{layer}, kind, tokens);
+}
+
+std::uint32_t StepLoop::run_captured(std::span<const StepToken> tokens) {
+  transfers_.confirm_compute();  // the step before has been waited for
+  captured_.launch(cache_, tokens, compute_.id());
+  device_.record(compute_.id(), router_done_.id());
+  device_.synchronize(router_done_.id());
+  const std::uint32_t layers = captured_.layers_run();
+  for (std::uint32_t l = 0; l < layers; ++l) book_captured_layer(LayerId{l}, tokens);
+  ++(layers == workload_.grid.layers ? metrics_.captured_steps : metrics_.captured_steps_left);
+  return layers;
+}
+
+void StepLoop::book_captured_layer(LayerId layer, std::span<const StepToken> tokens) {
+  requests_.gather(tokens, layer);
+  cache_.begin_layer(layer, step_number_);
+  LayerLease lease = cache_.acquire(requests_.wanted());
+  if (!lease.misses().empty() || !lease.deferred().empty()) {
+    throw Error(ErrorCode::check_failed,
+                fmt::format("captured step: layer {} ran to its end, but the cache does not hold all of its "
+                            "experts, expected the device's table to say the same",
+                            layer.value));
+  }
+  for (const Acquired& hit : lease.hits()) count(layer, hit);
+  left(lease.release());
+  left(cache_.end_layer(layer));
+}
+
 void StepLoop::run_layer(LayerId layer, StepKind kind, std::span<const StepToken> tokens) {
-  const auto rows = static_cast<std::uint32_t>(tokens.size());
-  launch_dense(layer, rows);
+  launch_dense(layer, static_cast<std::uint32_t>(tokens.size()));
   wait_for_router();
   requests_.gather(tokens, layer);
+  run_routed_layer(layer, kind, tokens);
+}
+
+void StepLoop::run_routed_layer(LayerId layer, StepKind kind, std::span<const StepToken> tokens) {
+  const auto rows = static_cast<std::uint32_t>(tokens.size());
   observe(layer, tokens);
   cache_.begin_layer(layer, step_number_);
   run_experts(layer, kind == StepKind::prefill && options_.bypass_prefill, rows);
   launch_combine(layer, rows);
   fates_.dropped(transfers_.cancel_layer(layer));
-  fates_.left(cache_.end_layer(layer));
+  left(cache_.end_layer(layer));
   if (prefetcher_ && kind == StepKind::decode) prefetcher_->run(layer);
   transfers_.pump();
 }
@@ -134,7 +181,7 @@ void StepLoop::run_experts(LayerId layer, bool bypass, std::uint32_t tokens) {
     run_round(layer, lease, tokens);
     deferred_.assign(lease.deferred().begin(), lease.deferred().end());
     wanted = deferred_;
-    fates_.left(lease.release());
+    left(lease.release());
   }
 }
 
@@ -151,11 +198,21 @@ void StepLoop::run_round(LayerId layer, const LayerLease& lease, std::uint32_t t
 }
 
 void StepLoop::start_copies(const LayerLease& lease) {
-  fates_.left(lease.evicted());
+  left(lease.evicted());
   for (const Acquired& hit : lease.hits()) {
     if (hit.outcome == Outcome::hit_late) transfers_.promote(hit.ticket);
   }
-  for (const Acquired& miss : lease.misses()) transfers_.demand(miss.ticket);
+  for (const Acquired& miss : lease.misses()) demand(miss.ticket);
+}
+
+void StepLoop::demand(const SlabTicket& ticket) {
+  transfers_.demand(ticket);
+  captured_.changed(ticket.expert);
+}
+
+void StepLoop::left(std::span<const Evicted> evicted) {
+  fates_.left(evicted);
+  captured_.changed(evicted);
 }
 
 void StepLoop::launch_expert(LayerId layer, const Acquired& acquired, std::uint32_t tokens) {

@@ -8,6 +8,7 @@
 #include "predictor/predictor.hpp"
 #include "runtime/cache/expert_cache.hpp"
 #include "runtime/engine/batch_schedule.hpp"
+#include "runtime/engine/captured_steps.hpp"
 #include "runtime/engine/layer_requests.hpp"
 #include "runtime/engine/model_buffers.hpp"
 #include "runtime/engine/prefetch_fates.hpp"
@@ -25,7 +26,10 @@ struct EngineOptions {
   double prefetch_useful_min = 0.2;  ///< see PrefetchFates
   bool verify = true;                ///< every leased slab's contents are compared with the host store's
   bool bypass_prefill = true;        ///< prefill passes do not disturb the decode working set
-  std::uint64_t seed = 0;            ///< of weights and activations, where there are bytes
+  /// Decode steps of so many tokens run as captured ones (CapturedSteps) where the device has them and
+  /// nothing is prefetched, for which they leave the host no place between layers; 0: none do.
+  std::uint32_t captured_tokens = 0;
+  std::uint64_t seed = 0;  ///< of weights and activations, where there are bytes
 };
 
 /// Runs steps through the layers of a model whose experts are partly on the device: the life of one step is
@@ -50,17 +54,25 @@ class StepLoop {
   /// Makes room for the times of `steps` steps, so that recording them allocates nothing.
   void expect_steps(std::uint64_t steps);
 
+  /// Whether decode steps of options.captured_tokens run as captured ones.
+  [[nodiscard]] bool captures() const noexcept { return captured_.available(); }
   [[nodiscard]] const ExpertCache& cache() const noexcept { return cache_; }
   [[nodiscard]] const ModelBuffers& buffers() const noexcept { return buffers_; }
 
  private:
+  void run_layers(StepKind kind, std::span<const StepToken> tokens);
+  [[nodiscard]] std::uint32_t run_captured(std::span<const StepToken> tokens);
+  void book_captured_layer(LayerId layer, std::span<const StepToken> tokens);
   void run_layer(LayerId layer, StepKind kind, std::span<const StepToken> tokens);
+  void run_routed_layer(LayerId layer, StepKind kind, std::span<const StepToken> tokens);
   void launch_dense(LayerId layer, std::uint32_t tokens);
   void wait_for_router();
   void observe(LayerId layer, std::span<const StepToken> tokens);
   void run_experts(LayerId layer, bool bypass, std::uint32_t tokens);
   void run_round(LayerId layer, const LayerLease& lease, std::uint32_t tokens);
   void start_copies(const LayerLease& lease);
+  void demand(const SlabTicket& ticket);
+  void left(std::span<const Evicted> evicted);
   void launch_expert(LayerId layer, const Acquired& acquired, std::uint32_t tokens);
   void launch_combine(LayerId layer, std::uint32_t tokens);
   void count(LayerId layer, const Acquired& acquired);
@@ -72,6 +84,7 @@ class StepLoop {
   EngineOptions options_;
   ModelBuffers buffers_;
   ExpertCache cache_;
+  CapturedSteps captured_;  ///< goes after transfers_, whose end waits for the device
   TransferQueue transfers_;
   PrefetchFates fates_;
   Predictor* predictor_;

@@ -14,6 +14,7 @@
 #include "runtime/device/cuda/launch_ops.hpp"
 #include "runtime/device/cuda/memory_table.hpp"
 #include "runtime/device/cuda/nvtx.hpp"
+#include "runtime/device/cuda/resident_step.hpp"
 #include "runtime/device/cuda/slab_alarm.hpp"
 #include "runtime/device/cuda/stream_table.hpp"
 
@@ -113,6 +114,13 @@ class CudaDeviceOnRuntime final : public CudaDevice {
   void record(StreamId stream, EventId event) override;
   void wait(StreamId stream, EventId event) override;
 
+  std::unique_ptr<ResidentStep> make_resident_step(const ResidentStepPlan& plan) override {
+    enter("make_resident_step");
+    if (!can_be_captured(plan)) return nullptr;
+    return std::make_unique<GraphedResidentStep>(
+        plan, DeviceParts{memory_, streams_, alarm_, status_, options_.ordinal});
+  }
+
   bool done(EventId event) override;
   void synchronize(EventId event) override;
   std::size_t wait_any(std::span<const EventId> events) override;
@@ -140,9 +148,8 @@ class CudaDeviceOnRuntime final : public CudaDevice {
     make_current(options_.ordinal, status_);
   }
   [[nodiscard]] bool passed(cudaEvent_t event, const char* where);
-  void submit_copies(StreamState& stream);
   void submit_all_copies() {
-    streams_.for_each([&](StreamState& stream) { submit_copies(stream); });
+    streams_.for_each([&](StreamState& stream) { stream.submit_copies(status_); });
   }
   void finish(StreamState& stream) noexcept;
   /// What the device has said while the host waited for it.
@@ -170,31 +177,17 @@ void CudaDeviceOnRuntime::copy(StreamId stream, BufferView destination, BufferVi
   if (source.size_bytes == 0) return;
   const NvtxRange range({"copy", tag, true, options_.experts, source.size_bytes});
   const PlainCopy copy{memory_.device_data(destination), memory_.device_data(source), source.size_bytes};
-  if (!to.copies.fits(copy)) submit_copies(to);
+  if (!to.copies.fits(copy)) to.submit_copies(status_);
   to.copies.add(copy, tag);
   // A timeline shows every copy by itself.
-  if (!options_.batch_copies || clock_options_.sink != nullptr) submit_copies(to);
-}
-
-void CudaDeviceOnRuntime::submit_copies(StreamState& stream) {
-  if (stream.copies.empty()) return;
-  const std::uint64_t tag = stream.copies.tag();
-  const std::uint64_t bytes = stream.copies.bytes();
-  try {
-    stream.clock.begin();
-    stream.copies.submit(stream.get(), status_);
-  } catch (...) {
-    stream.copies.forget();
-    throw;
-  }
-  stream.clock.end("copy", tag, bytes);
+  if (!options_.batch_copies || clock_options_.sink != nullptr) to.submit_copies(status_);
 }
 
 void CudaDeviceOnRuntime::launch(StreamId stream, const ComputeOp& op, std::uint64_t tag) {
   enter("launch");
   check_compute_op(memory_.buffers(), op);
   StreamState& to = streams_[stream];
-  submit_copies(to);
+  to.submit_copies(status_);
   std::visit(
       [&](const auto& one) {
         const bool is_expert = std::holds_alternative<ExpertOp>(op);
@@ -209,7 +202,7 @@ void CudaDeviceOnRuntime::record(StreamId stream, EventId event) {
   enter("record");
   StreamState& to = streams_[stream];
   const cudaEvent_t recorded = events_[event];
-  submit_copies(to);
+  to.submit_copies(status_);
   status_.check(cudaEventRecord(recorded, to.get()), "cudaEventRecord", "record");
 }
 
@@ -217,7 +210,7 @@ void CudaDeviceOnRuntime::wait(StreamId stream, EventId event) {
   enter("wait");
   StreamState& to = streams_[stream];
   const cudaEvent_t awaited = events_[event];
-  submit_copies(to);
+  to.submit_copies(status_);
   if (passed(awaited, "wait")) return;  // nothing to wait for, and nothing to measure
   to.clock.begin();
   status_.check(cudaStreamWaitEvent(to.get(), awaited, cudaEventWaitDefault), "cudaStreamWaitEvent", "wait");
@@ -274,7 +267,7 @@ void CudaDeviceOnRuntime::finish(StreamState& stream) noexcept {
   if (status_.lost()) return;
   try {
     make_current(options_.ordinal, status_);
-    submit_copies(stream);
+    stream.submit_copies(status_);
     if (status_.note(cudaStreamSynchronize(stream.get()), "cudaStreamSynchronize", "destroy_stream"))
       stream.clock.collect();
   } catch (const Error& error) {

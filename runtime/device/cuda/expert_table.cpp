@@ -1,5 +1,7 @@
 #include "runtime/device/cuda/expert_table.hpp"
 
+#include <algorithm>
+
 #include "kernels/resolve.hpp"
 
 namespace prophet::cuda {
@@ -9,31 +11,34 @@ constexpr const char* where = "table of experts and slabs";
 
 }  // namespace
 
-ExpertTable::ExpertTable(std::uint32_t experts, std::uint32_t slabs, Status& status)
+ExpertTable::ExpertTable(std::uint32_t experts, Status& status)
     : status_(status),
-      slabs_(slabs),
+      experts_(experts),
       entries_(sizeof(std::uint32_t) * std::uint64_t{experts}, status, where),
-      values_(sizeof(std::uint32_t) * (std::uint64_t{slabs} + 1), status, where) {
-  auto* const values = reinterpret_cast<std::uint32_t*>(values_.data());
-  for (std::uint32_t slab = 0; slab < slabs; ++slab) values[slab] = slab;
-  values[slabs] = kernels::no_slab;
-  static_assert(kernels::no_slab == 0xFFFFFFFFU, "every byte of it is the same");
-  status.check(cudaMemset(entries_.data(), 0xFF, entries_.size_bytes()), "cudaMemset", where);
-  status.check(cudaDeviceSynchronize(), "cudaDeviceSynchronize", where);
+      own_(sizeof(std::uint32_t) * std::uint64_t{experts}, status, where),
+      changed_end_(experts) {
+  std::fill_n(reinterpret_cast<std::uint32_t*>(own_.data()), experts, kernels::no_slab);
 }
 
-void ExpertTable::place(std::uint32_t expert, std::uint32_t slab, cudaStream_t stream) {
-  set(expert, slab, stream);
+void ExpertTable::set(std::uint32_t expert, std::uint32_t slab) noexcept {
+  reinterpret_cast<std::uint32_t*>(own_.data())[expert] = slab;
+  const bool none = changed_begin_ == changed_end_;
+  changed_begin_ = none ? expert : std::min(changed_begin_, expert);
+  changed_end_ = none ? expert + 1 : std::max(changed_end_, expert + 1);
 }
 
-void ExpertTable::remove(std::uint32_t expert, cudaStream_t stream) {
-  set(expert, slabs_, stream);
+void ExpertTable::clear(std::uint32_t expert) noexcept {
+  set(expert, kernels::no_slab);
 }
 
-void ExpertTable::set(std::uint32_t expert, std::uint32_t value_at, cudaStream_t stream) {
-  const auto* const value = reinterpret_cast<const std::uint32_t*>(values_.data()) + value_at;
-  status_.check(cudaMemcpyAsync(entries_at(expert), value, sizeof *value, cudaMemcpyHostToDevice, stream),
+void ExpertTable::publish(cudaStream_t stream) {
+  if (changed_begin_ == changed_end_) return;
+  const std::uint64_t at_bytes = sizeof(std::uint32_t) * std::uint64_t{changed_begin_};
+  const std::uint64_t size_bytes = sizeof(std::uint32_t) * std::uint64_t{changed_end_ - changed_begin_};
+  status_.check(cudaMemcpyAsync(entries_.data() + at_bytes, own_.data() + at_bytes, size_bytes,
+                                cudaMemcpyHostToDevice, stream),
                 "cudaMemcpyAsync", where);
+  changed_begin_ = changed_end_ = 0;
 }
 
 }  // namespace prophet::cuda

@@ -81,7 +81,7 @@ OwnedGraph::~OwnedGraph() {
 }
 
 void OwnedGraph::launch(cudaStream_t stream) {
-  status_.check(cudaGraphLaunch(exec_, stream), "cudaGraphLaunch", "resident step");
+  status_.check(cudaGraphLaunch(exec_, stream), "cudaGraphLaunch", "step graph");
 }
 
 }  // namespace prophet::cuda

@@ -2,150 +2,151 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <atomic>
-#include <cstring>
-
-#include "kernels/cuda/combine.hpp"
-#include "kernels/cuda/dense.hpp"
-#include "kernels/cuda/expert_ffn.hpp"
-#include "kernels/cuda/graph_gate.hpp"
-#include "kernels/cuda/resolve.hpp"
-#include "kernels/dense.hpp"
-#include "runtime/device/cuda/stream_table.hpp"
+#include "kernels/resolve.hpp"
+#include "prophet/error.hpp"
+#include "runtime/device/cuda/gpu.hpp"
+#include "runtime/device/cuda/nvtx.hpp"
 
 namespace prophet::cuda {
 namespace {
 
 constexpr const char* where = "resident step";
 
-const ResidentModel& checked(const ResidentModel& model) {
-  const std::uint64_t choices = std::uint64_t{model.tokens} * model.top_k;
-  if (model.layers != 0 && choices != 0 && choices <= kernels::resolve_choices_max && model.experts != 0 &&
-      model.experts <= kernels::resolve_experts_max)
-    return model;
-  throw Error(
-      ErrorCode::usage,
-      fmt::format("{}: {} layers of {} experts, {} tokens x top-{}, expected at least 1 of each, at most "
-                  "{} experts and {} choices",
-                  where, model.layers, model.experts, model.tokens, model.top_k, kernels::resolve_experts_max,
-                  kernels::resolve_choices_max));
+std::uint64_t choices_of(const ResidentStepPlan& plan) noexcept {
+  return std::uint64_t{plan.grid.layers} * plan.tokens * plan.top_k;
 }
 
-std::uint64_t distinct_max(const ResidentModel& model) noexcept {
-  return std::min<std::uint64_t>(model.experts, std::uint64_t{model.tokens} * model.top_k);
+void require(bool holds, const char* what) {
+  if (!holds) throw Error(ErrorCode::usage, fmt::format("{}: {}", where, what));
 }
 
-std::uint64_t list_values(const ResidentModel& model) noexcept {
-  return 2 + 2 * distinct_max(model) + 1 + 2 * std::uint64_t{model.tokens} * model.top_k;
-}
-
-std::uint64_t workspace_bytes(const ResidentModel& model) noexcept {
-  const std::uint64_t dense =
-      sizeof(float) * kernels::dense_workspace_floats(model.tokens, model.hidden_size);
-  return std::max<std::uint64_t>(dense, kernels::cuda::expert_ffn_workspace_bytes(
-                                            model.layout, std::size_t{model.tokens} * model.top_k));
+const ResidentStepPlan& checked(const ResidentStepPlan& plan, const BufferTable& buffers) {
+  buffers.check(plan.dense, "resident step: the dense weights");
+  buffers.check(plan.slabs, "resident step: the slabs");
+  buffers.check(plan.hidden, "resident step: hidden");
+  buffers.check(plan.outputs, "resident step: the outputs");
+  const std::uint64_t row_bytes = sizeof(float) * std::uint64_t{plan.hidden_size};
+  const auto holds = [](std::uint64_t bytes, std::uint64_t stride, std::uint64_t size, std::uint64_t count) {
+    return stride != 0 && size <= stride && count != 0 && size <= bytes &&
+           count - 1 <= (bytes - size) / stride;
+  };
+  require(row_bytes != 0 && plan.hidden.size_bytes / row_bytes >= plan.tokens,
+          "hidden is smaller than tokens x hidden_size, expected room for all rows");
+  require(plan.outputs.size_bytes / row_bytes >= std::uint64_t{plan.tokens} * plan.top_k,
+          "the outputs are smaller than tokens x top_k rows, expected room for all");
+  require(holds(plan.dense.size_bytes, plan.dense_stride_bytes, plan.dense_bytes, plan.grid.layers),
+          "the dense weights do not hold every layer at its stride, expected room for all");
+  require(holds(plan.slabs.size_bytes, plan.slab_stride_bytes, plan.expert_bytes, plan.slab_count),
+          "the slabs do not hold an expert each at their stride, expected room for all");
+  require(plan.checksums.empty() || plan.checksums.size() == plan.grid.size(),
+          "there are checksums of some experts, expected one of each or none");
+  return plan;
 }
 
 }  // namespace
 
-ResidentStep::ResidentStep(const ResidentModel& model, Status& status)
-    : model_(checked(model)),
-      status_(status),
-      reports_(sizeof(kernels::ResolveReport) * std::uint64_t{model.layers}, status, where),
-      lists_(sizeof(std::uint32_t) * list_values(model), status, where),
-      slab_list_(sizeof(void*) * distinct_max(model), status, where),
-      outputs_(sizeof(float) * choices_in_layer() * model.hidden_size, status, where),
-      workspace_(std::max<std::uint64_t>(1, workspace_bytes(model)), status, where) {
-  capture();
+bool can_be_captured(const ResidentStepPlan& plan) noexcept {
+  const std::uint64_t choices = std::uint64_t{plan.tokens} * plan.top_k;
+  return plan.grid.layers != 0 && plan.grid.experts != 0 && choices != 0 &&
+         plan.grid.experts <= kernels::resolve_experts_max && choices <= kernels::resolve_choices_max;
 }
 
-void ResidentStep::capture() {
-  const OwnedStream stream(status_, 0);
-  const OwnedStream body_stream(status_, 0);
-  GraphCapture capture(stream.get(), status_);
-  std::vector<cudaGraphConditionalHandle> conditions(model_.layers);
-  for (auto& condition : conditions) condition = capture.add_condition();
-  open_layer(0, conditions[0], stream.get());
-  for (std::uint32_t layer = 0; layer < model_.layers; ++layer) {
-    GraphCapture body(body_stream.get(), capture.add_if(conditions[layer]), status_);
-    close_layer(body_stream.get());
-    if (layer + 1 < model_.layers) open_layer(layer + 1, conditions[layer + 1], body_stream.get());
-    static_cast<void>(body.take());
+GraphedResidentStep::GraphedResidentStep(const ResidentStepPlan& plan, const DeviceParts& parts)
+    : plan_(checked(plan, parts.memory.buffers())),
+      parts_(parts),
+      table_(plan.grid.size(), parts.status),
+      own_choices_(choices_bytes(), parts.status, where),
+      choices_(choices_bytes(), parts.status, where),
+      checksums_(plan.checksums.empty() ? DeviceMemory()
+                                        : DeviceMemory(plan.checksums.size_bytes(), parts.status, where)),
+      graph_(graph_plan(), parts.status) {
+  upload_checksums(plan.checksums);
+  plan_.checksums = {};
+}
+
+void GraphedResidentStep::upload_checksums(std::span<const std::uint64_t> checksums) {
+  if (checksums.empty()) return;
+  parts_.status.check(
+      cudaMemcpy(checksums_.data(), checksums.data(), checksums.size_bytes(), cudaMemcpyHostToDevice),
+      "cudaMemcpy", where);
+}
+
+std::uint64_t GraphedResidentStep::choices_bytes() const noexcept {
+  return sizeof(std::uint32_t) * choices_of(plan_);
+}
+
+StepGraphPlan GraphedResidentStep::graph_plan() const {
+  const MemoryTable& memory = parts_.memory;
+  StepGraphPlan plan;
+  plan.layers = plan_.grid.layers;
+  plan.experts = plan_.grid.experts;
+  plan.top_k = plan_.top_k;
+  plan.tokens = plan_.tokens;
+  plan.hidden_size = plan_.hidden_size;
+  plan.dense =
+      reinterpret_cast<const std::byte*>(memory.floats(plan_.dense, "resident step: the dense weights"));
+  plan.dense_stride_bytes = plan_.dense_stride_bytes;
+  plan.dense_rows = plan_.dense_bytes / sizeof(float) / plan_.hidden_size;
+  plan.slabs = reinterpret_cast<const std::byte*>(memory.floats(plan_.slabs, "resident step: the slabs"));
+  plan.slab_stride_bytes = plan_.slab_stride_bytes;
+  plan.slab_count = plan_.slab_count;
+  require(
+      kernels::packed_fp32_layout(plan_.expert_bytes, plan_.hidden_size, plan.layout) == kernels::Status::ok,
+      "an expert has fewer bytes than one row of its three matrices, expected at least 12 * hidden_size");
+  plan.slab_of = table_.entries();
+  plan.choices = reinterpret_cast<const std::uint32_t*>(choices_.data());
+  plan.hidden = memory.floats(plan_.hidden, "resident step: hidden");
+  plan.outputs = memory.floats(plan_.outputs, "resident step: the outputs");
+  plan.checksums = reinterpret_cast<const std::uint64_t*>(checksums_.data());
+  plan.verified_bytes = plan_.expert_bytes;
+  plan.report = parts_.alarm.report();
+  return plan;
+}
+
+std::span<std::uint32_t> GraphedResidentStep::choices() noexcept {
+  return {reinterpret_cast<std::uint32_t*>(own_choices_.data()), choices_of(plan_)};
+}
+
+void GraphedResidentStep::check_expert(ExpertIndex expert) const {
+  if (expert.value < table_.experts()) return;
+  throw Error(ErrorCode::usage, fmt::format("{}: expert {}, expected one below the model's {}", where,
+                                            expert.value, table_.experts()));
+}
+
+void GraphedResidentStep::set_slab(ExpertIndex expert, SlabId slab) {
+  check_expert(expert);
+  if (slab.value >= plan_.slab_count) {
+    throw Error(ErrorCode::usage,
+                fmt::format("{}: slab {}, expected one below {}", where, slab.value, plan_.slab_count));
   }
-  graph_ = std::make_unique<OwnedGraph>(capture.take(), status_);
+  table_.set(expert.value, slab.value);
 }
 
-void ResidentStep::open_layer(std::uint32_t layer, cudaGraphConditionalHandle condition,
-                              cudaStream_t stream) {
-  const auto* const weights =
-      reinterpret_cast<const float*>(model_.dense + layer * model_.dense_stride_bytes);
-  status_.check(kernels::cuda::dense(model_.hidden, weights, model_.tokens, model_.dense_rows,
-                                     model_.hidden_size, reinterpret_cast<float*>(workspace_.data()), stream),
-                "the dense kernel's launch", where);
-  const kernels::SlabTable table{model_.slab_of + std::uint64_t{layer} * model_.experts, model_.experts,
-                                 model_.slab_count, model_.slabs, model_.slab_stride_bytes};
-  auto* const report = reinterpret_cast<kernels::ResolveReport*>(reports_.device_data()) + layer;
-  status_.check(kernels::cuda::resolve(model_.choices + layer * choices_in_layer(), model_.tokens,
-                                       model_.top_k, table, resolved(), report, stream),
-                "the resolve kernel's launch", where);
-  status_.check(kernels::cuda::graph_gate(condition, resolved().missing, stream), "the gate kernel's launch",
-                where);
+void GraphedResidentStep::clear_slab(ExpertIndex expert) {
+  check_expert(expert);
+  table_.clear(expert.value);
 }
 
-void ResidentStep::close_layer(cudaStream_t stream) {
-  const kernels::ResolvedExperts lists = resolved();
-  kernels::cuda::ExpertList experts;
-  experts.slabs = lists.slabs;
-  experts.first_row = lists.first_row;
-  experts.rows = lists.rows;
-  experts.count = lists.count;
-  experts.count_max = static_cast<std::uint32_t>(distinct_max(model_));
-  experts.rows_of_one_max = model_.tokens;
-  auto* const outputs = reinterpret_cast<float*>(outputs_.data());
-  status_.check(kernels::cuda::expert_ffn_list(model_.layout, kernels::ExpertActivation::swiglu, experts,
-                                               {model_.hidden, kernels::FloatFormat::fp32}, outputs,
-                                               workspace_.data(), stream),
-                "the expert kernel's launch", where);
-  status_.check(kernels::cuda::combine(model_.hidden, outputs, lists.slots, model_.tokens, model_.top_k,
-                                       model_.hidden_size, stream),
-                "the combine kernel's launch", where);
+void GraphedResidentStep::launch(StreamId compute) {
+  parts_.status.refuse_if_lost(where);
+  make_current(parts_.ordinal, parts_.status);
+  StreamState& stream = parts_.streams[compute];
+  stream.submit_copies(parts_.status);
+  const std::uint64_t bytes = plan_.grid.layers * plan_.dense_bytes;
+  const NvtxRange range({"resident step", 0, false, plan_.grid.experts, bytes});
+  stream.clock.begin();
+  table_.publish(stream.get());
+  parts_.status.check(cudaMemcpyAsync(choices_.data(), own_choices_.data(), choices_bytes(),
+                                      cudaMemcpyHostToDevice, stream.get()),
+                      "cudaMemcpyAsync", where);
+  graph_.launch(stream.get());
+  stream.clock.end("resident step", 0, bytes);
 }
 
-kernels::ResolvedExperts ResidentStep::resolved() const noexcept {
-  auto* const values = reinterpret_cast<std::uint32_t*>(lists_.data());
-  const std::uint64_t distinct = distinct_max(model_);
-  kernels::ResolvedExperts lists;
-  lists.count = values;
-  lists.missing = values + 1;
-  lists.experts = values + 2;
-  lists.first_row = lists.experts + distinct;
-  lists.rows = lists.first_row + distinct + 1;
-  lists.slots = lists.rows + choices_in_layer();
-  lists.slabs = reinterpret_cast<const void**>(slab_list_.data());
-  return lists;
-}
-
-void ResidentStep::launch(cudaStream_t stream) {
-  status_.refuse_if_lost(where);
-  std::memset(reports_.data(), 0, sizeof(kernels::ResolveReport) * model_.layers);
-  graph_->launch(stream);
-}
-
-std::optional<MissingExperts> ResidentStep::missing() const {
-  auto* const reports = reinterpret_cast<kernels::ResolveReport*>(reports_.data());
-  for (std::uint32_t layer = 0; layer < model_.layers; ++layer) {
-    if (std::atomic_ref(reports[layer].written).load(std::memory_order_acquire) == 0) break;
-    const kernels::ResolveReport& report = reports[layer];
-    if (report.invalid != 0) {
-      throw Error(ErrorCode::check_failed,
-                  fmt::format("{}: {} choices of layer {} are of experts beyond its {}", where,
-                              report.invalid, layer, model_.experts));
-    }
-    if (report.missing == 0) continue;
-    return MissingExperts{layer, {report.missing_experts, report.missing_experts + report.missing}};
-  }
-  return std::nullopt;
+std::optional<MissingExperts> GraphedResidentStep::missing() {
+  const auto miss = graph_.missing();
+  if (!miss) return std::nullopt;
+  return MissingExperts{LayerId{miss->layer}, miss->experts};
 }
 
 }  // namespace prophet::cuda

@@ -1,84 +1,58 @@
 #pragma once
 
-#include <cuda_runtime_api.h>
-
-#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
-#include <vector>
+#include <span>
 
-#include "kernels/expert_layout.hpp"
-#include "kernels/resolve.hpp"
 #include "runtime/device/cuda/device_memory.hpp"
-#include "runtime/device/cuda/graph.hpp"
+#include "runtime/device/cuda/expert_table.hpp"
+#include "runtime/device/cuda/memory_table.hpp"
+#include "runtime/device/cuda/slab_alarm.hpp"
 #include "runtime/device/cuda/status.hpp"
+#include "runtime/device/cuda/step_graph.hpp"
+#include "runtime/device/cuda/stream_table.hpp"
+#include "runtime/device/resident_step.hpp"
 
 namespace prophet::cuda {
 
-/// What a captured step reads and writes, all in device memory at addresses that outlive it.
-struct ResidentModel {
-  std::uint32_t layers = 0;
-  std::uint32_t experts = 0;  ///< of a layer
-  std::uint32_t top_k = 0;
-  std::uint32_t tokens = 0;
-  std::uint32_t hidden_size = 0;
-  const std::byte* dense = nullptr;  ///< of layer 0: [dense_rows, hidden_size] fp32
-  std::uint64_t dense_stride_bytes = 0;
-  std::uint64_t dense_rows = 0;
-  const std::byte* slabs = nullptr;  ///< of slab 0
-  std::uint64_t slab_stride_bytes = 0;
-  std::uint32_t slab_count = 0;
-  kernels::SlabLayout layout;              ///< of each slab: fp32, gated
-  const std::uint32_t* slab_of = nullptr;  ///< [layers, experts]: an ExpertTable
-  const std::uint32_t* choices = nullptr;  ///< [layers, tokens, top_k]: the router's, distinct in a token
-  float* hidden = nullptr;                 ///< [tokens, hidden_size]
+/// What a resident step shares with the device that it belongs to; all of it outlives the step.
+struct DeviceParts {
+  const MemoryTable& memory;
+  StreamTable& streams;
+  const SlabAlarm& alarm;
+  Status& status;
+  int ordinal = 0;
 };
 
-/// Where a step that met a missing expert stands: the layer's dense part has run, its experts have not.
-struct MissingExperts {
-  std::uint32_t layer = 0;
-  std::vector<std::uint32_t> experts;  ///< of the layer, ascending
-};
+/// Whether the few-token kernels and resolve serve such a step, so that it can be captured.
+[[nodiscard]] bool can_be_captured(const ResidentStepPlan& plan) noexcept;
 
-/// One decode step in which every expert is resident, captured once as a graph and replayed with whatever the
-/// router chose: for each layer dense part, resolve, the few-token expert kernels and combine. Nothing of the
-/// routing is in the graph; kernels read choices and the table when they run.
-///
-/// A miss leaves the graph: the layer's resolve leaves the condition closed behind which its experts, its
-/// combine and the dense part of the next layer stand; conditions of later layers are closed at every start
-/// and only opened by the layer before. So nothing runs behind a miss, `hidden` is what the layer's dense
-/// part left, and the host goes on from there, uncaptured.
-///
-/// Thread safety: none; belongs to the thread that calls the device. One step at a time.
-class ResidentStep {
+/// A resident step as a captured graph, with the table of experts and the router's choices beside it.
+class GraphedResidentStep final : public ResidentStep {
  public:
-  /// Captures the graph. Throws Error{usage} for a model without layers or beyond resolve's limits.
-  ResidentStep(const ResidentModel& model, Status& status);
+  /// Captures. REQUIRES: can_be_captured(plan). Throws Error{usage} for views that are not valid or do not
+  /// hold what the plan says.
+  GraphedResidentStep(const ResidentStepPlan& plan, const DeviceParts& parts);
 
-  /// Submits one step to the stream. REQUIRES: the one before has finished.
-  void launch(cudaStream_t stream);
-  /// What the step met; none: it ran to its end. REQUIRES: it has finished. Throws Error{check_failed} for a
-  /// choice of an expert that the model has not.
-  [[nodiscard]] std::optional<MissingExperts> missing() const;
+  [[nodiscard]] std::span<std::uint32_t> choices() noexcept override;
+  void set_slab(ExpertIndex expert, SlabId slab) override;
+  void clear_slab(ExpertIndex expert) override;
+  void launch(StreamId compute) override;
+  [[nodiscard]] std::optional<MissingExperts> missing() override;
 
  private:
-  void capture();
-  void open_layer(std::uint32_t layer, cudaGraphConditionalHandle condition, cudaStream_t stream);
-  void close_layer(cudaStream_t stream);
-  [[nodiscard]] kernels::ResolvedExperts resolved() const noexcept;
-  [[nodiscard]] std::uint64_t choices_in_layer() const noexcept {
-    return std::uint64_t{model_.tokens} * model_.top_k;
-  }
+  [[nodiscard]] std::uint64_t choices_bytes() const noexcept;
+  [[nodiscard]] StepGraphPlan graph_plan() const;
+  void upload_checksums(std::span<const std::uint64_t> checksums);
+  void check_expert(ExpertIndex expert) const;
 
-  ResidentModel model_;
-  Status& status_;
-  MappedMemory reports_;    // [layers] ResolveReport
-  DeviceMemory lists_;      // uint32: count, missing, experts, first_row, rows, slots
-  DeviceMemory slab_list_;  // [distinct] pointers
-  DeviceMemory outputs_;    // [tokens * top_k, hidden_size]
-  DeviceMemory workspace_;
-  std::unique_ptr<OwnedGraph> graph_;
+  ResidentStepPlan plan_;
+  DeviceParts parts_;
+  ExpertTable table_;
+  MappedMemory own_choices_;  // [layers, tokens, top_k]: what the host writes
+  DeviceMemory choices_;      // the same, where resolve reads it
+  DeviceMemory checksums_;    // [layers * experts], empty: nothing is verified
+  StepGraph graph_;
 };
 
 }  // namespace prophet::cuda

@@ -27,6 +27,20 @@ StreamState::StreamState(Status& status, const ClockOptions& clock_options, int 
       scratch(status, handle.get()),
       indices(status, handle.get()) {}
 
+void StreamState::submit_copies(Status& status) {
+  if (copies.empty()) return;
+  const std::uint64_t tag = copies.tag();
+  const std::uint64_t bytes = copies.bytes();
+  try {
+    clock.begin();
+    copies.submit(get(), status);
+  } catch (...) {
+    copies.forget();
+    throw;
+  }
+  clock.end("copy", tag, bytes);
+}
+
 StreamId StreamTable::create(StreamRole role) {
   const auto live =
       std::count_if(streams_.begin(), streams_.end(), [](const auto& state) { return state != nullptr; });

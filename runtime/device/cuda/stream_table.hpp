@@ -47,6 +47,8 @@ struct StreamState {
   std::uint64_t layer = 0;  // of the latest dense operation, for NVTX
 
   [[nodiscard]] cudaStream_t get() const noexcept { return handle.get(); }
+  /// Submits the copies that were kept back; before anything else is submitted to the stream.
+  void submit_copies(Status& status);
 };
 
 /// The streams of the seam. Ids are not given out again.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "runtime/device/device.hpp"
+#include "runtime/device/resident_step.hpp"
 
 namespace prophet {
 
@@ -38,6 +39,10 @@ class ForwardingDevice : public Device {
   }
   void record(StreamId stream, EventId event) override { inner_->record(stream, event); }
   void wait(StreamId stream, EventId event) override { inner_->wait(stream, event); }
+
+  [[nodiscard]] std::unique_ptr<ResidentStep> make_resident_step(const ResidentStepPlan& plan) override {
+    return inner_->make_resident_step(plan);
+  }
 
   [[nodiscard]] bool done(EventId event) override { return inner_->done(event); }
   void synchronize(EventId event) override { inner_->synchronize(event); }

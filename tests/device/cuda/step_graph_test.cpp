@@ -1,5 +1,5 @@
 // A decode step as one graph: replayed with changed routing and a changed table, and left at a miss.
-#include "runtime/device/cuda/resident_step.hpp"
+#include "runtime/device/cuda/step_graph.hpp"
 
 #include <gtest/gtest.h>
 
@@ -34,9 +34,9 @@ constexpr std::uint32_t slabs = layers * experts + 1;
 constexpr std::uint64_t expert_floats = 3ULL * width * hidden_size;
 
 /// Host and device copies of everything that a step reads, and the slabs that experts lie in.
-class ResidentStepTest : public ::testing::Test {
+class StepGraphTest : public ::testing::Test {
  protected:
-  ResidentStepTest()
+  StepGraphTest()
       : gpu_(open_gpu(0)),
         random_(testing::fresh_seed()),
         stream_(status_, 0),
@@ -47,7 +47,8 @@ class ResidentStepTest : public ::testing::Test {
         device_slabs_(slabs * expert_floats * sizeof(float), status_, "test"),
         device_hidden_(tokens * hidden_size * sizeof(float), status_, "test"),
         device_choices_(choices_.size() * sizeof(std::uint32_t), status_, "test"),
-        table_(layers * experts, slabs, status_) {
+        device_outputs_(tokens * top_k * hidden_size * sizeof(float), status_, "test"),
+        table_(layers * experts, status_) {
     put(device_dense_, 0, std::span<const float>(dense_));
     for (std::uint32_t e = 0; e < layers * experts; ++e) bring(e, slabs - 1 - e);
   }
@@ -64,10 +65,10 @@ class ResidentStepTest : public ::testing::Test {
   void bring(std::uint32_t expert, std::uint32_t slab) {
     put(device_slabs_, slab * expert_floats * sizeof(float),
         std::span<const float>(experts_).subspan(expert * expert_floats, expert_floats));
-    table_.place(expert, slab, stream_.get());
+    table_.set(expert, slab);
   }
-  [[nodiscard]] ResidentModel model() const {
-    ResidentModel model;
+  [[nodiscard]] StepGraphPlan model() const {
+    StepGraphPlan model;
     model.layers = layers;
     model.experts = experts;
     model.top_k = top_k;
@@ -84,6 +85,7 @@ class ResidentStepTest : public ::testing::Test {
     model.slab_of = table_.entries();
     model.choices = reinterpret_cast<const std::uint32_t*>(device_choices_.data());
     model.hidden = reinterpret_cast<float*>(device_hidden_.data());
+    model.outputs = reinterpret_cast<float*>(device_outputs_.data());
     return model;
   }
   /// Distinct in a token, as a router's are.
@@ -95,9 +97,10 @@ class ResidentStepTest : public ::testing::Test {
           (first + 1 + static_cast<std::uint32_t>(random_.below(experts - 1))) % experts;
     }
   }
-  [[nodiscard]] std::vector<float> run(ResidentStep& step, const std::vector<float>& hidden) {
+  [[nodiscard]] std::vector<float> run(StepGraph& step, const std::vector<float>& hidden) {
     put(device_hidden_, 0, std::span<const float>(hidden));
     put(device_choices_, 0, std::span<const std::uint32_t>(choices_));
+    table_.publish(stream_.get());
     step.launch(stream_.get());
     std::vector<float> found(hidden.size());
     status_.check(cudaMemcpyAsync(found.data(), device_hidden_.data(), device_hidden_.size_bytes(),
@@ -157,11 +160,12 @@ class ResidentStepTest : public ::testing::Test {
   DeviceMemory device_slabs_;
   DeviceMemory device_hidden_;
   DeviceMemory device_choices_;
+  DeviceMemory device_outputs_;
   ExpertTable table_;
 };
 
-TEST_F(ResidentStepTest, AReplayWithChangedRoutingReadsTheRightExperts) {
-  ResidentStep step(model(), status_);
+TEST_F(StepGraphTest, AReplayWithChangedRoutingReadsTheRightExperts) {
+  StepGraph step(model(), status_);
   for (int replay = 0; replay < 5; ++replay) {
     draw_choices();
     const std::vector<float> hidden = random_floats(random_, tokens * hidden_size);
@@ -171,8 +175,8 @@ TEST_F(ResidentStepTest, AReplayWithChangedRoutingReadsTheRightExperts) {
   }
 }
 
-TEST_F(ResidentStepTest, AReplayFollowsAnExpertThatHasMoved) {
-  ResidentStep step(model(), status_);
+TEST_F(StepGraphTest, AReplayFollowsAnExpertThatHasMoved) {
+  StepGraph step(model(), status_);
   draw_choices();
   const std::vector<float> hidden = random_floats(random_, tokens * hidden_size);
   static_cast<void>(run(step, hidden));
@@ -185,19 +189,19 @@ TEST_F(ResidentStepTest, AReplayFollowsAnExpertThatHasMoved) {
   EXPECT_FALSE(step.missing());
 }
 
-TEST_F(ResidentStepTest, AMissStopsTheStepBeforeItsExpertsAndNamesThem) {
-  ResidentStep step(model(), status_);
+TEST_F(StepGraphTest, AMissStopsTheStepBeforeItsExpertsAndNamesThem) {
+  StepGraph step(model(), status_);
   for (std::uint32_t layer = 0; layer < layers; ++layer) {
     draw_choices();
     const auto chosen = std::span(choices_).subspan(layer * tokens * top_k, tokens * top_k);
     const std::set<std::uint32_t> gone = {chosen[0], chosen[top_k]};
-    for (const std::uint32_t expert : gone) table_.remove(layer * experts + expert, stream_.get());
+    for (const std::uint32_t expert : gone) table_.clear(layer * experts + expert);
     const std::vector<float> hidden = random_floats(random_, tokens * hidden_size);
     const std::vector<float> found = run(step, hidden);
     const auto missing = step.missing();
     ASSERT_TRUE(missing);
     EXPECT_EQ(missing->layer, layer);
-    EXPECT_EQ(missing->experts, std::vector<std::uint32_t>(gone.begin(), gone.end()));
+    EXPECT_TRUE(std::equal(missing->experts.begin(), missing->experts.end(), gone.begin(), gone.end()));
     expect_near(found, by_reference(hidden, layer));
     for (const std::uint32_t expert : gone)
       bring(layer * experts + expert, slabs - 1 - layer * experts - expert);
@@ -206,8 +210,8 @@ TEST_F(ResidentStepTest, AMissStopsTheStepBeforeItsExpertsAndNamesThem) {
   }
 }
 
-TEST_F(ResidentStepTest, AChoiceBeyondTheExpertsIsRefused) {
-  ResidentStep step(model(), status_);
+TEST_F(StepGraphTest, AChoiceBeyondTheExpertsIsRefused) {
+  StepGraph step(model(), status_);
   draw_choices();
   choices_[1] = experts;
   static_cast<void>(run(step, random_floats(random_, tokens * hidden_size)));
@@ -219,9 +223,9 @@ TEST_F(ResidentStepTest, AChoiceBeyondTheExpertsIsRefused) {
   }
 }
 
-TEST_F(ResidentStepTest, ACaptureThatFailsAtAnyCallLeavesNothing) {
+TEST_F(StepGraphTest, ACaptureThatFailsAtAnyCallLeavesNothing) {
   vehicle::forget_calls();
-  { const ResidentStep step(model(), status_); }
+  { const StepGraph step(model(), status_); }
   const auto sites = vehicle::calls();
   const vehicle::LiveObjects before = vehicle::live_objects();
   for (const auto& [function, count] : sites) {
@@ -229,7 +233,7 @@ TEST_F(ResidentStepTest, ACaptureThatFailsAtAnyCallLeavesNothing) {
       SCOPED_TRACE(function + " number " + std::to_string(nth));
       vehicle::fail_call(function, nth, cudaErrorMemoryAllocation);
       try {
-        const ResidentStep step(model(), status_);
+        const StepGraph step(model(), status_);
       } catch (const Error& error) {
         EXPECT_EQ(error.code(), ErrorCode::out_of_memory) << error.what();
       }
@@ -237,9 +241,9 @@ TEST_F(ResidentStepTest, ACaptureThatFailsAtAnyCallLeavesNothing) {
       EXPECT_EQ(vehicle::live_objects(), before) << vehicle::to_string(vehicle::live_objects());
     }
   }
-  ResidentModel none = model();
+  StepGraphPlan none = model();
   none.layers = 0;
-  EXPECT_THROW(ResidentStep(none, status_), Error);
+  EXPECT_THROW(StepGraph(none, status_), Error);
 }
 
 }  // namespace
