@@ -29,7 +29,11 @@ const std::vector<Knob>& knobs() {
         // A copy is a read and a write: no faster than the reads alone.
         p.link_bytes_per_s = std::min(p.link_bytes_per_s * f, p.memory_bytes_per_s);
       }},
-      {[](GpuProfile& p, double f) { p.flops_per_s *= f; }},
+      {[](GpuProfile& p, double f) {
+        // The experts of a calibration are fp32: there is one rate to see, and it is both.
+        p.flops_per_s *= f;
+        p.vector_flops_per_s = p.flops_per_s;
+      }},
       {[](GpuProfile& p, double f) { p.launch_latency_ns = scaled(p.launch_latency_ns, f); }},
       {[](GpuProfile& p, double f) { p.copy_latency_ns = scaled(p.copy_latency_ns, f); }},
       {[](GpuProfile& p, double f) { p.event_latency_ns = scaled(p.event_latency_ns, f); }},
@@ -56,6 +60,7 @@ GpuProfile first_guess(Device& device) {
   guess.link_down_bytes_per_s = guess.link_bytes_per_s;
   guess.memory_bytes_per_s = guess.link_bytes_per_s;
   guess.flops_per_s = 1e10;
+  guess.vector_flops_per_s = guess.flops_per_s;
   guess.copy_latency_ns = 5000;
   guess.launch_latency_ns = 5000;
   guess.event_latency_ns = 10000;
@@ -111,6 +116,7 @@ GpuProfile fit_profile(GpuProfile start, std::span<const MeasuredConfig> measure
     for (const double overhead : {0.3, 1.0, 3.0}) {
       GpuProfile from = start;
       from.flops_per_s *= compute;
+      from.vector_flops_per_s = from.flops_per_s;
       from.host_wake_ns = scaled(from.host_wake_ns, overhead);
       from.launch_latency_ns = scaled(from.launch_latency_ns, overhead);
       const auto [profile, error] = descend(from, measured, sim_steps);

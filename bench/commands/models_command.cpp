@@ -46,21 +46,22 @@ void print_model_sources(const Names& names) {
 }
 
 void print_profile(const GpuProfile& profile) {
-  fmt::print("{:<14} {:>10.1f} {:>9.0f} {:>7.0f} {:>10.1f} {:>10.1f} {:>8.1f} {:>9.1f} {:>9.1f}  {}\n",
-             profile.name, static_cast<double>(profile.memory_bytes) / 0x1p30,
-             profile.memory_bytes_per_s / 1e9, profile.flops_per_s / 1e12, profile.link_bytes_per_s / 1e9,
-             profile.link_down_bytes_per_s / 1e9, static_cast<double>(profile.copy_latency_ns) / 1e3,
-             static_cast<double>(profile.launch_latency_ns) / 1e3,
-             static_cast<double>(profile.host_submit_ns) / 1e3, profile.measured ? "measured" : "shipped");
+  fmt::print(
+      "{:<14} {:>10.1f} {:>9.0f} {:>7.0f} {:>7.1f} {:>10.1f} {:>10.1f} {:>8.1f} {:>9.1f} {:>9.1f}  {}\n",
+      profile.name, static_cast<double>(profile.memory_bytes) / 0x1p30, profile.memory_bytes_per_s / 1e9,
+      profile.flops_per_s / 1e12, profile.vector_flops_per_s / 1e12, profile.link_bytes_per_s / 1e9,
+      profile.link_down_bytes_per_s / 1e9, static_cast<double>(profile.copy_latency_ns) / 1e3,
+      static_cast<double>(profile.launch_latency_ns) / 1e3, static_cast<double>(profile.host_submit_ns) / 1e3,
+      profile.measured ? "measured" : "shipped");
 }
 
 void print_profiles(const Names& names) {
   std::vector<GpuProfile> profiles;
   for (const auto& name : names) profiles.push_back(load_gpu_profile(name));
-  fmt::print("{:<14} {:>10} {:>9} {:>7} {:>10} {:>10} {:>8} {:>9} {:>9}\n", "", "memory", "memory", "bf16",
-             "link in", "link out", "copy", "launch", "submit");
-  fmt::print("{:<14} {:>10} {:>9} {:>7} {:>10} {:>10} {:>8} {:>9} {:>9}\n", "profile", "GiB", "GB/s",
-             "TFLOPS", "GB/s", "GB/s", "us", "us", "us");
+  fmt::print("{:<14} {:>10} {:>9} {:>7} {:>7} {:>10} {:>10} {:>8} {:>9} {:>9}\n", "", "memory", "memory",
+             "bf16", "fp32", "link in", "link out", "copy", "launch", "submit");
+  fmt::print("{:<14} {:>10} {:>9} {:>7} {:>7} {:>10} {:>10} {:>8} {:>9} {:>9}\n", "profile", "GiB", "GB/s",
+             "TFLOPS", "TFLOPS", "GB/s", "GB/s", "us", "us", "us");
   for (const auto& profile : profiles) print_profile(profile);
   fmt::print("`prophet profiles --sources` says what each number rests on.\n");
 }

@@ -87,6 +87,7 @@ SessionOptions session_options(const ReplaySetup& setup, const Workload& workloa
   SessionOptions options;
   options.device = setup.device;
   options.device_options.link_bytes_per_s = setup.link_gb_per_s * 1e9;
+  options.device_options.crossover_rows = setup.crossover_rows;
   options.steps = setup.steps;
   options.repetitions = setup.repetitions;
   options.seed = setup.seed;
@@ -116,6 +117,12 @@ std::string pinned_line(const CudaMemoryReport& memory, bool has_times) {
                                              static_cast<double>(memory.map_ns) / 1e9,
                                              static_cast<double>(memory.register_ns) / 1e9)
                                : "");
+}
+
+/// Which experts the library computes.
+std::string crossover_line(std::optional<std::uint32_t> crossover_rows) {
+  if (!crossover_rows) return "experts by the few-token kernel, whatever their rows\n";
+  return fmt::format("experts by cuBLAS from {} rows on, below by the few-token kernel\n", *crossover_rows);
 }
 
 std::string gigabytes(std::uint64_t bytes) {
@@ -165,6 +172,10 @@ void add_replay_options(CLI::App& command, ReplaySetup& setup) {
       "--host-memory", setup.host_memory_mib,
       "MiB for the host store and the slabs; experts are scaled to fit; cpu device: 512 unless given, cuda "
       "device: experts keep their size unless it is given");
+  command.add_option(
+      "--crossover-rows", setup.crossover_rows,
+      "cuda device: an expert with at least so many rows is computed by cuBLAS; 0: none is; default: by the "
+      "roofline of the GPU");
   command.add_option("--seed", setup.seed, "Of the split, the weights and every random choice")
       ->capture_default_str();
   command.add_flag("!--no-verify", setup.verify, "Do not check the contents of leased slabs");
@@ -190,6 +201,12 @@ std::unique_ptr<LoadedReplay> load_replay(const ReplaySetup& setup, bool learns)
         ErrorCode::usage,
         fmt::format("--host-memory {}: {} holds no real bytes; expected it with --device cpu or cuda only",
                     *setup.host_memory_mib, setup.device));
+  }
+  if (setup.crossover_rows && !is_cuda(setup)) {
+    throw Error(ErrorCode::usage,
+                fmt::format("--crossover-rows {}: {} computes all experts in one way; expected it with "
+                            "--device cuda only",
+                            *setup.crossover_rows, setup.device));
   }
   if (setup.repetitions == 0 || setup.repetitions > limits::repetitions_max) {
     throw Error(ErrorCode::usage, fmt::format("--repetitions {}: expected 1 to {}", setup.repetitions,
@@ -268,6 +285,7 @@ std::string replay_preamble(const ReplaySetup& setup, LoadedReplay& loaded, cons
       gigabytes(w.expert_bytes * w.grid.size()));
   if (const auto pinned = loaded.session->cuda_memory())
     text += pinned_line(*pinned, device.times_mean_something);
+  if (loaded.session->cuda() != nullptr) text += crossover_line(loaded.session->cuda()->crossover_rows());
   text += "command " + command_line_text() + "\n";
   const Version version = program_version();
   text += fmt::format(
@@ -305,6 +323,8 @@ nlohmann::json replay_provenance(const ReplaySetup& setup, LoadedReplay& loaded)
   provenance["times_mean_something"] = device.times_mean_something;
   provenance["link_bytes_per_s"] = nullptr;
   if (device.times_mean_something) provenance["link_bytes_per_s"] = loaded.session->link_bytes_per_s();
+  if (const CudaDevice* const cuda = loaded.session->cuda(); cuda != nullptr)
+    provenance["crossover_rows"] = cuda->crossover_rows().value_or(0);
   provenance["seed"] = setup.seed;
   provenance["repetitions"] = setup.repetitions;
   return provenance;

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "runtime/device/device.hpp"
@@ -14,6 +15,9 @@ struct CudaOptions {
   bool batch_copies = true;        ///< copies that follow each other go as one cudaMemcpyBatchAsync
   bool time_operations = true;     ///< a pair of timed events around each operation; false: times() are zeros
   std::uint32_t experts = 0;       ///< of a layer, to name layer and expert in NVTX ranges; 0: not known
+  /// Rows of one expert from which it is computed by cuBLAS instead of the few-token kernel; 0: never, and
+  /// cuBLAS is not opened. None: by the roofline of the GPU's own clocks and widths.
+  std::optional<std::uint32_t> crossover_rows;
 };
 
 /// What became of the memory that was asked for.
@@ -32,6 +36,9 @@ struct CudaMemoryReport {
 class CudaDevice : public Device {
  public:
   [[nodiscard]] virtual CudaMemoryReport memory_report() const = 0;
+  /// Rows from which an expert operation on a compute stream goes to cuBLAS; none: it never does. The same as
+  /// long as the device lives, so that an operation's way depends on its rows and on nothing else.
+  [[nodiscard]] virtual std::optional<std::uint32_t> crossover_rows() const noexcept = 0;
 };
 
 /// A GPU through the CUDA runtime: docs/cuda.md tells how. Submission from any one thread at a time; the

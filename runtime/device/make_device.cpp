@@ -79,6 +79,7 @@ std::unique_ptr<Device> make_cuda(int ordinal, const DeviceOptions& options) {
   cuda.memory_bytes = options.memory_bytes;
   cuda.experts = options.experts;
   cuda.batch_copies = options.batch_copies;
+  cuda.crossover_rows = options.crossover_rows;
   return make_cuda_device(cuda);
 }
 

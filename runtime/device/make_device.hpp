@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 
 #include "runtime/device/device.hpp"
@@ -16,7 +17,8 @@ struct DeviceOptions {
   std::uint64_t seed = 0;          ///< sim: of the jitter
   std::uint32_t experts = 0;       ///< cuda: of a layer, to name them to profilers; 0: not known
   bool batch_copies = true;        ///< cuda: see CudaOptions
-  bool check_happens_before = true;  ///< sim: an unordered reuse of a unit is Error{check_failed}
+  std::optional<std::uint32_t> crossover_rows;  ///< cuda: see CudaOptions
+  bool check_happens_before = true;             ///< sim: an unordered reuse of a unit is Error{check_failed}
 };
 
 /// "cpu", "sim:PROFILE" (a shipped profile's name or a profile file), "cuda[:N]".

@@ -105,6 +105,8 @@ class ReplaySession {
 
   [[nodiscard]] const Workload& workload() const noexcept { return workload_; }
   [[nodiscard]] const DeviceInfo& device_info() const noexcept { return device_->info(); }
+  /// The device itself where it is, or records, a cuda device; nullptr on others.
+  [[nodiscard]] const CudaDevice* cuda() const noexcept { return cuda_; }
   /// What became of the memory of a cuda device; none on others.
   [[nodiscard]] std::optional<CudaMemoryReport> cuda_memory() const {
     if (cuda_ == nullptr) return std::nullopt;

@@ -7,6 +7,10 @@
 
 namespace prophet {
 
+/// What a profile without vector_flops_per_s is taken to reach: flops_per_s over this, as the data sheets of
+/// A100 and H100 have it (312 / 19.5 and 989 / 67).
+inline constexpr double matrix_to_vector_rate = 16;
+
 /// What the sim device knows of a machine. All rates are what a program can reach, not a data sheet's peak,
 /// and every number of a shipped profile carries its source in the profile's file.
 struct GpuProfile {
@@ -14,6 +18,7 @@ struct GpuProfile {
   std::uint64_t memory_bytes = 0;         ///< what a program can allocate at most
   double memory_bytes_per_s = 0;          ///< HBM read bandwidth that a large kernel reaches
   double flops_per_s = 0;                 ///< dense bf16 multiply-adds count as two
+  double vector_flops_per_s = 0;          ///< fp32 outside of matrix units, likewise; the sim does not use it
   double link_bytes_per_s = 0;            ///< host to device, pinned, one copy engine
   double link_down_bytes_per_s = 0;       ///< device to host
   std::uint64_t copy_latency_ns = 0;      ///< from the copy's turn on the engine to its first byte
@@ -45,7 +50,8 @@ struct ProfileFigure {
 [[nodiscard]] std::vector<ProfileFigure> gpu_profile_figures(std::string_view name_or_path);
 
 /// Parses the JSON text of a profile; `where` stands in error sentences. A number is written bare or as
-/// {"value": number, "source": text}.
+/// {"value": number, "source": text}. Files older than vector_flops_per_s have no such number: it is then
+/// flops_per_s over matrix_to_vector_rate.
 [[nodiscard]] GpuProfile parse_gpu_profile(std::string_view json_text, std::string_view where);
 
 /// The JSON text that parse_gpu_profile reads back to an equal profile. Throws Error{bad_input} for a profile

@@ -52,6 +52,12 @@ ProfileFigure read_figure(const JsonFields& file, const ProfileField& field) {
   return figure;
 }
 
+/// The one number that older files lack.
+ProfileFigure vector_rate_of_old_file(const GpuProfile& profile) {
+  return {"vector_flops_per_s", profile.flops_per_s / matrix_to_vector_rate,
+          fmt::format("not in the file: flops_per_s over {:g}", matrix_to_vector_rate)};
+}
+
 std::string read_name(const JsonFields& file) {
   auto name = file.text("name");
   if (!is_name(name))
@@ -92,7 +98,8 @@ ParsedProfile parse_profile_text(std::string_view json_text, std::string_view wh
   parsed.profile.name = read_name(file);
   parsed.profile.measured = file.flag_or("measured", false);
   for (const auto& field : profile_fields) {
-    parsed.figures.push_back(read_figure(file, field));
+    const bool is_missing = field.may_be_absent && !file.has(field.name);
+    parsed.figures.push_back(is_missing ? vector_rate_of_old_file(parsed.profile) : read_figure(file, field));
     set_value(parsed.profile, field, parsed.figures.back().value);
   }
   return parsed;

@@ -17,12 +17,14 @@ struct ProfileField {
   std::variant<double GpuProfile::*, std::uint64_t GpuProfile::*> member;
   double min;
   double max;
+  bool may_be_absent = false;  ///< older files lack it; see gpu_profile.hpp
 };
 
-inline constexpr std::array<ProfileField, 12> profile_fields{{
+inline constexpr std::array<ProfileField, 13> profile_fields{{
     {"memory_bytes", &GpuProfile::memory_bytes, 0x1p20, 0x1p50},
     {"memory_bytes_per_s", &GpuProfile::memory_bytes_per_s, 1e6, 1e15},
     {"flops_per_s", &GpuProfile::flops_per_s, 1e6, 1e18},
+    {"vector_flops_per_s", &GpuProfile::vector_flops_per_s, 1e4, 1e18, true},
     {"link_bytes_per_s", &GpuProfile::link_bytes_per_s, 1e6, 1e14},
     {"link_down_bytes_per_s", &GpuProfile::link_down_bytes_per_s, 1e6, 1e14},
     {"copy_latency_ns", &GpuProfile::copy_latency_ns, 0, limits::profile_latency_ns_max},

@@ -32,7 +32,7 @@ TEST(GpuProfile, FiveAreShippedAndEveryNumberNamesItsSource) {
     EXPECT_EQ(load_gpu_profile(name).name, name);
     EXPECT_FALSE(load_gpu_profile(name).measured);
     const auto figures = gpu_profile_figures(name);
-    EXPECT_EQ(figures.size(), 12U);
+    EXPECT_EQ(figures.size(), 13U);
     for (const auto& figure : figures) EXPECT_GT(figure.source.size(), 10U) << figure.field;
   }
 }
@@ -60,8 +60,8 @@ TEST(GpuProfile, WrittenTextReadsBackToAnEqualProfile) {
     GpuProfile profile;
     profile.name = "machine-" + std::to_string(round);
     profile.memory_bytes = (1ULL << 20) + random.below((1ULL << 50) - (1ULL << 20));
-    for (auto* rate : {&profile.memory_bytes_per_s, &profile.flops_per_s, &profile.link_bytes_per_s,
-                       &profile.link_down_bytes_per_s}) {
+    for (auto* rate : {&profile.memory_bytes_per_s, &profile.flops_per_s, &profile.vector_flops_per_s,
+                       &profile.link_bytes_per_s, &profile.link_down_bytes_per_s}) {
       *rate = std::pow(10.0, 6 + 8 * random.uniform());
     }
     for (auto* latency : {&profile.copy_latency_ns, &profile.launch_latency_ns, &profile.event_latency_ns,
@@ -90,6 +90,18 @@ TEST(GpuProfile, BareNumbersAreUnderstood) {
   auto json = nlohmann::json::parse(shipped_text("h100-80gb"));
   json["host_wake_ns"] = 7000;
   EXPECT_EQ(parse_gpu_profile(json.dump(), "p").host_wake_ns, 7000U);
+}
+
+TEST(GpuProfile, AFileFromBeforeTheVectorRateIsStillRead) {
+  auto json = nlohmann::json::parse(shipped_text("h100-80gb"));
+  json.erase("vector_flops_per_s");
+  auto expected = load_gpu_profile("h100-80gb");
+  expected.vector_flops_per_s = expected.flops_per_s / 16;
+  EXPECT_EQ(parse_gpu_profile(json.dump(), "p"), expected);
+  const auto file = std::filesystem::path(testing::TempDir()) / "prophet-old-profile-test.json";
+  std::ofstream(file) << json.dump();
+  EXPECT_EQ(gpu_profile_figures(file.string()).at(3).source, "not in the file: flops_per_s over 16");
+  std::filesystem::remove(file);
 }
 
 TEST(GpuProfile, UnknownNamesAreNoDeviceAndMissingFilesBadInput) {

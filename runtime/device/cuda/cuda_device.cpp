@@ -40,6 +40,16 @@ DeviceInfo describe(const Gpu& gpu, const CudaOptions& options) {
   return info;
 }
 
+std::optional<std::uint32_t> crossover_of(const Gpu& gpu, const CudaOptions& options) {
+  const std::uint32_t rows = options.crossover_rows.value_or(crossover_rows_of(gpu.figures));
+  return rows == 0 ? std::nullopt : std::optional(rows);
+}
+
+/// What its compute streams need for that.
+BlasOptions blas_of(const Gpu& gpu, std::optional<std::uint32_t> crossover_rows) {
+  return {crossover_rows ? blas_workspace_bytes(gpu.figures) : 0};
+}
+
 const char* name_of(const DenseOp&) noexcept {
   return "dense";
 }
@@ -66,12 +76,13 @@ class CudaDeviceOnRuntime final : public CudaDevice {
   CudaDeviceOnRuntime(const Gpu& gpu, const CudaOptions& options)
       : info_(describe(gpu, options)),
         options_(options),
+        crossover_rows_(crossover_of(gpu, options)),
         clock_options_{options.time_operations, nullptr, cpu::monotonic_ns()},
         memory_(info_.memory_bytes, gpu.numa_node, status_),
-        streams_(status_, gpu.priorities, clock_options_),
+        streams_(status_, gpu.priorities, clock_options_, blas_of(gpu, crossover_rows_)),
         events_(status_),
         alarm_(status_),
-        launcher_(memory_, alarm_.report(), status_) {}
+        launcher_(memory_, alarm_.report(), crossover_rows_, status_) {}
   CudaDeviceOnRuntime(const CudaDeviceOnRuntime&) = delete;
   CudaDeviceOnRuntime& operator=(const CudaDeviceOnRuntime&) = delete;
   ~CudaDeviceOnRuntime() override {
@@ -80,6 +91,9 @@ class CudaDeviceOnRuntime final : public CudaDevice {
 
   [[nodiscard]] const DeviceInfo& info() const noexcept override { return info_; }
   [[nodiscard]] CudaMemoryReport memory_report() const override { return memory_.report(); }
+  [[nodiscard]] std::optional<std::uint32_t> crossover_rows() const noexcept override {
+    return crossover_rows_;
+  }
 
   BufferView allocate(MemoryKind kind, std::uint64_t size_bytes) override {
     enter("allocate");
@@ -160,6 +174,7 @@ class CudaDeviceOnRuntime final : public CudaDevice {
 
   DeviceInfo info_;
   CudaOptions options_;
+  std::optional<std::uint32_t> crossover_rows_;
   Status status_;
   ClockOptions clock_options_;
   MemoryTable memory_;

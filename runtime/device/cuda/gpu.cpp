@@ -52,6 +52,23 @@ std::optional<int> ask_numa_node(int ordinal) {
   return std::nullopt;  // memory is bound to no node then, and the report says so
 }
 
+int ask_attribute(cudaDeviceAttr attribute, int ordinal) {
+  int value = 0;
+  check_open(cudaDeviceGetAttribute(&value, attribute, ordinal), "cudaDeviceGetAttribute", ordinal);
+  return value;
+}
+
+GpuFigures ask_figures(int ordinal) {
+  GpuFigures figures;
+  figures.major = ask_attribute(cudaDevAttrComputeCapabilityMajor, ordinal);
+  figures.minor = ask_attribute(cudaDevAttrComputeCapabilityMinor, ordinal);
+  figures.multiprocessors = ask_attribute(cudaDevAttrMultiProcessorCount, ordinal);
+  figures.clock_khz = ask_attribute(cudaDevAttrClockRate, ordinal);
+  figures.memory_clock_khz = ask_attribute(cudaDevAttrMemoryClockRate, ordinal);
+  figures.memory_bus_bits = ask_attribute(cudaDevAttrGlobalMemoryBusWidth, ordinal);
+  return figures;
+}
+
 }  // namespace
 
 int StreamPriorities::of(StreamRole role) const noexcept {
@@ -82,6 +99,7 @@ Gpu open_gpu(int ordinal) {
   check_open(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange",
              ordinal);
   gpu.priorities = spread_priorities(least, greatest);
+  gpu.figures = ask_figures(ordinal);
   gpu.numa_node = ask_numa_node(ordinal);
   return gpu;
 }

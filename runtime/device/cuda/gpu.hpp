@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/device/cuda/gpu_rates.hpp"
 #include "runtime/device/cuda/status.hpp"
 #include "runtime/device/device.hpp"
 
@@ -30,6 +31,7 @@ struct Gpu {
   std::uint64_t free_bytes = 0;
   std::uint64_t total_bytes = 0;
   StreamPriorities priorities;
+  GpuFigures figures;
   std::optional<int> numa_node;  ///< of the host memory nearest to it; none: unknown, or there is only one
 };
 

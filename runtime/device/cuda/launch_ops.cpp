@@ -7,6 +7,7 @@
 #include "kernels/cuda/combine.hpp"
 #include "kernels/cuda/dense.hpp"
 #include "kernels/cuda/expert_ffn.hpp"
+#include "kernels/cuda/expert_ffn_blas.hpp"
 #include "kernels/dense.hpp"
 #include "kernels/expert_layout.hpp"
 #include "prophet/error.hpp"
@@ -56,29 +57,60 @@ void OpLauncher::operator()(StreamState& stream, const DenseOp& op, std::uint64_
                 "the dense kernel's launch", "dense operation");
 }
 
-void OpLauncher::operator()(StreamState& stream, const ExpertOp& op, std::uint64_t tag) const {
+struct OpLauncher::ExpertCall {
   kernels::cuda::ExpertSlab expert;
-  expert.data = memory_.floats(op.slab, "expert operation: the slab");
-  const float* const hidden = memory_.floats(op.hidden, "expert operation: hidden");
-  float* const output = memory_.floats(op.output, "expert operation: the output");
-  const std::uint32_t* rows = nullptr;
-  void* workspace = nullptr;
-  if (!op.rows.empty()) {
-    expert.layout = layout_of(op);
-    // Sized by all tokens, not by this expert's rows: the number of rows varies from step to step, and a
-    // workspace that follows it would still be growing after a warm-up.
-    const auto rows_max = std::max<std::uint64_t>(rows_held(op.hidden, op.hidden_size), op.rows.size());
-    workspace = stream.scratch.room(kernels::cuda::expert_ffn_workspace_bytes(expert.layout, rows_max));
-    rows = stream.indices.upload(op.rows);
-  }
+  kernels::cuda::HiddenRows hidden;
+  float* output = nullptr;
+  const std::uint32_t* rows = nullptr;  // [row_count]
+  std::uint32_t row_count = 0;
+  kernels::cuda::DeviceWorkspace workspace;
+};
+
+void OpLauncher::operator()(StreamState& stream, const ExpertOp& op, std::uint64_t tag) const {
+  const ExpertCall call = prepare(stream, op);
   if (op.verify) prepare_verify(stream, op);
   stream.clock.begin();
   if (op.verify) verify(stream, op, tag);
-  if (op.rows.empty()) return;
-  status_.check(
-      kernels::cuda::expert_ffn(expert, {hidden, kernels::FloatFormat::fp32}, rows,
-                                static_cast<std::uint32_t>(op.rows.size()), output, workspace, stream.get()),
-      "the expert kernel's launch", "expert operation");
+  if (call.row_count != 0) compute(stream, call);
+}
+
+bool OpLauncher::goes_to_blas(const StreamState& stream, std::uint64_t rows) const {
+  return crossover_rows_ && rows >= *crossover_rows_ && stream.blas.get() != nullptr;
+}
+
+OpLauncher::ExpertCall OpLauncher::prepare(StreamState& stream, const ExpertOp& op) const {
+  ExpertCall call;
+  call.expert.data = memory_.floats(op.slab, "expert operation: the slab");
+  call.hidden = {memory_.floats(op.hidden, "expert operation: hidden"), kernels::FloatFormat::fp32};
+  call.output = memory_.floats(op.output, "expert operation: the output");
+  if (op.rows.empty()) return call;
+  const kernels::SlabLayout layout = call.expert.layout = layout_of(op);
+  // Sized by all tokens, not by this expert's rows: the number of rows varies from step to step, and a
+  // workspace that follows it would still be growing after a warm-up.
+  const auto rows_max = std::max<std::uint64_t>(rows_held(op.hidden, op.hidden_size), op.rows.size());
+  std::uint64_t bytes = kernels::cuda::expert_ffn_workspace_bytes(layout, rows_max);
+  if (goes_to_blas(stream, rows_max)) {
+    bytes =
+        std::max<std::uint64_t>(bytes, kernels::cuda::expert_ffn_blas_workspace_bytes(layout, rows_max, 1));
+  }
+  call.workspace = {stream.scratch.room(bytes), bytes};
+  call.row_count = static_cast<std::uint32_t>(op.rows.size());
+  call.rows = stream.indices.upload(op.rows);
+  return call;
+}
+
+void OpLauncher::compute(StreamState& stream, const ExpertCall& call) const {
+  if (!goes_to_blas(stream, call.row_count)) {
+    status_.check(kernels::cuda::expert_ffn(call.expert, call.hidden, call.rows, call.row_count, call.output,
+                                            call.workspace.data, stream.get()),
+                  "the expert kernel's launch", "expert operation");
+    return;
+  }
+  const kernels::cuda::ExpertRows all{call.expert.data, 0, call.row_count};
+  status_.check(kernels::cuda::expert_ffn_blas(stream.blas.get(), call.expert.layout, call.expert.activation,
+                                               {&all, 1}, call.hidden, call.rows, call.row_count, call.output,
+                                               call.workspace, stream.get()),
+                "an expert's products by cuBLAS", "expert operation");
 }
 
 void OpLauncher::prepare_verify(StreamState& stream, const ExpertOp& op) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "kernels/cuda/checksum.hpp"
 #include "runtime/device/cuda/memory_table.hpp"
@@ -15,20 +16,28 @@ namespace prophet::cuda {
 /// ready first, so that nothing of a refused operation runs unless CUDA refuses a later one of its launches.
 class OpLauncher {
  public:
-  /// `report` is where the device reports a wrong slab.
-  OpLauncher(const MemoryTable& memory, kernels::cuda::VerifyReport* report, Status& status)
-      : memory_(memory), report_(report), status_(status) {}
+  /// `report` is where the device reports a wrong slab. Experts with at least `crossover_rows` rows go to
+  /// cuBLAS on streams that have it; none: no expert does.
+  OpLauncher(const MemoryTable& memory, kernels::cuda::VerifyReport* report,
+             std::optional<std::uint32_t> crossover_rows, Status& status)
+      : memory_(memory), report_(report), crossover_rows_(crossover_rows), status_(status) {}
 
   void operator()(StreamState& stream, const DenseOp& op, std::uint64_t tag) const;
   void operator()(StreamState& stream, const ExpertOp& op, std::uint64_t tag) const;
   void operator()(StreamState& stream, const CombineOp& op, std::uint64_t tag) const;
 
  private:
+  struct ExpertCall;
+  [[nodiscard]] bool goes_to_blas(const StreamState& stream, std::uint64_t rows) const;
+  /// Everything that its kernels read, ready on the device.
+  [[nodiscard]] ExpertCall prepare(StreamState& stream, const ExpertOp& op) const;
+  void compute(StreamState& stream, const ExpertCall& call) const;
   void prepare_verify(StreamState& stream, const ExpertOp& op) const;
   void verify(StreamState& stream, const ExpertOp& op, std::uint64_t tag) const;
 
   const MemoryTable& memory_;
   kernels::cuda::VerifyReport* report_;
+  std::optional<std::uint32_t> crossover_rows_;
   Status& status_;
 };
 

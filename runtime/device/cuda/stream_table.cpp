@@ -19,13 +19,16 @@ OwnedStream::~OwnedStream() {
 }
 
 StreamState::StreamState(Status& status, const ClockOptions& clock_options, int priority, StreamId own_id,
-                         StreamRole own_role)
+                         StreamRole own_role, const BlasOptions& blas_options)
     : handle(status, priority),
       id(own_id),
       role(own_role),
       clock(status, clock_options, handle.get(), own_id, own_role),
       scratch(status, handle.get()),
-      indices(status, handle.get()) {}
+      indices(status, handle.get()) {
+  if (role == StreamRole::compute && blas_options.workspace_bytes != 0)
+    blas = BlasHandle(blas_options, handle.get(), status);
+}
 
 void StreamState::submit_copies(Status& status) {
   if (copies.empty()) return;
@@ -50,7 +53,8 @@ StreamId StreamTable::create(StreamRole role) {
   }
   const StreamId id{static_cast<StreamId::rep>(streams_.size())};
   streams_.reserve(streams_.size() + 1);
-  streams_.push_back(std::make_unique<StreamState>(status_, clock_options_, priorities_.of(role), id, role));
+  streams_.push_back(
+      std::make_unique<StreamState>(status_, clock_options_, priorities_.of(role), id, role, blas_options_));
   return id;
 }
 

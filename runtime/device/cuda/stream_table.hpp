@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/device/cuda/blas_handle.hpp"
 #include "runtime/device/cuda/copy_batch.hpp"
 #include "runtime/device/cuda/device_memory.hpp"
 #include "runtime/device/cuda/gpu.hpp"
@@ -34,7 +35,7 @@ class OwnedStream {
 /// One stream of the seam with what only its operations use.
 struct StreamState {
   StreamState(Status& status, const ClockOptions& clock_options, int priority, StreamId own_id,
-              StreamRole own_role);
+              StreamRole own_role, const BlasOptions& blas_options);
 
   OwnedStream handle;
   StreamId id;
@@ -43,6 +44,7 @@ struct StreamState {
   CopyBatch copies;
   Scratch scratch;
   IndexRing indices;
+  BlasHandle blas;          // of compute streams
   DeviceMemory checksum;    // [1] uint64, made when a slab is first verified
   std::uint64_t layer = 0;  // of the latest dense operation, for NVTX
 
@@ -55,8 +57,12 @@ struct StreamState {
 /// Thread safety: none; belongs to the thread that calls the device.
 class StreamTable {
  public:
-  StreamTable(Status& status, const StreamPriorities& priorities, const ClockOptions& clock_options)
-      : status_(status), priorities_(priorities), clock_options_(clock_options) {}
+  StreamTable(Status& status, const StreamPriorities& priorities, const ClockOptions& clock_options,
+              const BlasOptions& blas_options = {})
+      : status_(status),
+        priorities_(priorities),
+        clock_options_(clock_options),
+        blas_options_(blas_options) {}
 
   /// Throws Error{usage} beyond limits::streams_max live streams.
   [[nodiscard]] StreamId create(StreamRole role);
@@ -78,6 +84,7 @@ class StreamTable {
   Status& status_;
   StreamPriorities priorities_;
   const ClockOptions& clock_options_;
+  BlasOptions blas_options_;
   std::vector<std::unique_ptr<StreamState>> streams_;  // by StreamId; null: destroyed
 };
 

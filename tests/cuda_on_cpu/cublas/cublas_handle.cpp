@@ -55,6 +55,7 @@ cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, cudaStream_t stream) {
   return cublas_call("cublasSetStream", handle, [&](CublasHandle& state) {
     if (!find_stream(stream)) return CUBLAS_STATUS_INVALID_VALUE;
     state.stream = stream;
+    state.workspace = nullptr;  // as cuBLAS documents it
     return CUBLAS_STATUS_SUCCESS;
   });
 }
@@ -92,12 +93,15 @@ cublasStatus_t cublasSetPointerMode_v2(cublasHandle_t handle, cublasPointerMode_
 }
 
 cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t handle, void* workspace, size_t bytes) {
-  return cublas_call("cublasSetWorkspace", handle, [&](CublasHandle&) {
+  return cublas_call("cublasSetWorkspace", handle, [&](CublasHandle& state) {
     constexpr std::uintptr_t alignment = 256;
     if (reinterpret_cast<std::uintptr_t>(workspace) % alignment != 0) return CUBLAS_STATUS_INVALID_VALUE;
     const MemoryRange range = Memory::instance().look_up(workspace, bytes);
     const bool usable = bytes == 0 || (range.whole && range.kind == MemoryKind::device);
-    return usable ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_INVALID_VALUE;
+    if (!usable) return CUBLAS_STATUS_INVALID_VALUE;
+    state.workspace = bytes == 0 ? nullptr : static_cast<std::byte*>(workspace);
+    state.workspace_bytes = bytes;
+    return CUBLAS_STATUS_SUCCESS;
   });
 }
 

@@ -1,7 +1,9 @@
 // Matrix products of cuBLAS.
 #include <cublas_v2.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -20,9 +22,25 @@ bool is_fp32_compute(cublasComputeType_t type) {
          type == CUBLAS_COMPUTE_32F_FAST_TF32;
 }
 
+/// Products may use all of the workspace, and leave nothing of worth in it: its ends become NaN.
+void spoil_workspace(std::byte* data, std::size_t bytes) {
+  constexpr std::size_t end_bytes = 4096;
+  const std::size_t spoiled = std::min(bytes, end_bytes);
+  std::memset(data, 0xFF, spoiled);
+  std::memset(data + bytes - spoiled, 0xFF, spoiled);
+}
+
 cublasStatus_t submit(const CublasHandle& handle, std::function<cudaError_t()> run) {
+  // Counted, so that a test sees who forgot to give one.
+  if (handle.workspace == nullptr) {
+    if (const cudaError_t refusal = begin_call("cublasOwnWorkspace"); refusal != cudaSuccess)
+      return to_status(refusal);
+  }
   Work work{.type = cudaGraphNodeTypeKernel, .operation = {}};
-  work.operation.run = std::move(run);
+  work.operation.run = [run = std::move(run), data = handle.workspace, bytes = handle.workspace_bytes] {
+    if (data != nullptr) spoil_workspace(data, bytes);
+    return run();
+  };
   return to_status(enqueue(find_stream(handle.stream), std::move(work)));
 }
 

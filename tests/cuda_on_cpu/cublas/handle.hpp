@@ -2,6 +2,7 @@
 
 #include <cublas_v2.h>
 
+#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -15,6 +16,8 @@ struct CublasHandle {
   cudaStream_t stream = nullptr;
   cublasMath_t math = CUBLAS_DEFAULT_MATH;
   cublasPointerMode_t pointers = CUBLAS_POINTER_MODE_HOST;
+  std::byte* workspace = nullptr;  ///< the caller's; null: cuBLAS takes memory of its own
+  std::size_t workspace_bytes = 0;
 };
 
 [[nodiscard]] HandleTable<cublasHandle_t, CublasHandle>& cublas_handles();

@@ -92,6 +92,12 @@ bool device_attribute(int attribute, int device, int& value) {
     case cudaDevAttrGlobalMemoryBusWidth:
       value = figures.memory_bus_bits;
       break;
+    case cudaDevAttrClockRate:
+      value = figures.clock_khz;
+      break;
+    case cudaDevAttrMemoryClockRate:
+      value = figures.memory_clock_khz;
+      break;
     case cudaDevAttrComputeCapabilityMajor:
       value = figures.major;
       break;

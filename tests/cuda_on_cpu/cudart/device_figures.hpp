@@ -21,6 +21,8 @@ struct DeviceFigures {
   int copy_engines = 3;
   int l2_bytes = 50 << 20;
   int memory_bus_bits = 5120;
+  int clock_khz = 1'980'000;
+  int memory_clock_khz = 2'619'000;
 };
 inline constexpr DeviceFigures figures{};
 

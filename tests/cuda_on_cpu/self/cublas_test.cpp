@@ -211,6 +211,29 @@ TEST_F(Cublas, ProductsStandInTheOrderOfTheirStream) {
   EXPECT_EQ(read_back(values)[0], 6561);
 }
 
+TEST_F(Cublas, ProductsUseTheWorkspaceThatTheHandleWasGivenAfterItsStream) {
+  const OwnedStream stream;
+  const OwnedHandle handle(stream);
+  const auto values = device_memory<float>(3);
+  const auto workspace = device_memory<float>(2048);
+  const std::vector<float> zeros(2048);
+  float* v = values.data();
+  const auto multiply = [&] {
+    forget_calls();
+    expect_ok(cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &one, v, 1, v, 1, &zero, v + 1, 1));
+    expect_ok(cudaStreamSynchronize(stream));
+    return calls().count("cublasOwnWorkspace");
+  };
+  EXPECT_EQ(multiply(), 1U);
+  expect_ok(cudaMemcpy(workspace.data(), zeros.data(), 8192, cudaMemcpyHostToDevice));
+  expect_ok(cublasSetWorkspace(handle, workspace.data(), 8192));
+  EXPECT_EQ(multiply(), 0U);
+  const std::vector<float> left = read_back(workspace);
+  EXPECT_TRUE(std::isnan(left.front()) && std::isnan(left.back()));
+  expect_ok(cublasSetStream(handle, stream));
+  EXPECT_EQ(multiply(), 1U);
+}
+
 TEST_F(Cublas, RefusesWhatCublasRefuses) {
   const OwnedStream stream;
   const OwnedHandle handle(stream);

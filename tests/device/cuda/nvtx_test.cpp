@@ -55,6 +55,8 @@ int NVTX_API begin_tool(NvtxGetExportTableFunc_t get_table) {
 }();
 
 TEST(CudaNvtx, ARangeSaysLayerExpertAndBytesInProphetsDomain) {
+  seen.messages.clear();  // of devices in tests before this one
+  seen.payloads.clear();
   {
     const NvtxRange copy({"copy", 3 * 8 + 5, true, 8, 1000});
     const NvtxRange dense({"dense", 3, false, 8, 2000});

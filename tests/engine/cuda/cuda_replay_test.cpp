@@ -5,6 +5,9 @@
 #include "prophet/error.hpp"
 #include "runtime/device/cuda_device.hpp"
 #include "tests/engine/scenario.hpp"
+#ifdef PROPHET_CUDA_ON_CPU
+#include "tests/cuda_on_cpu/control.hpp"
+#endif
 
 namespace prophet::engine_test {
 namespace {
@@ -67,6 +70,54 @@ TEST_F(CudaReplay, OutputsDependOnNeitherCacheNorPrefetch) {
     const ReplayMetrics found = scenario.replay(*device_, how);
     EXPECT_EQ(found.outputs_digest, expected) << predictor;
     expect_conserved(found);
+  }
+}
+
+/// Batches and prefill passes in which experts have rows on both sides of the crossover.
+class CudaReplayOfManyTokens : public CudaReplay {
+ protected:
+  static constexpr ScenarioOptions batch{
+      .layers = 2, .experts = 4, .top_k = 2, .sequences = 24, .mean_tokens = 4, .prefill_tokens = 9};
+
+  /// Only the vehicle can tell.
+  static void expect_products_by_cublas() {
+#ifdef PROPHET_CUDA_ON_CPU
+    const auto calls = cuda_on_cpu::calls();
+    EXPECT_TRUE(calls.contains("cublasGemmGroupedBatchedEx"));
+    EXPECT_FALSE(calls.contains("cublasOwnWorkspace"));
+#endif
+  }
+  [[nodiscard]] static Replay wide(const Scenario& scenario) {
+    Replay how = scenario.middling();
+    how.schedule.lanes = 12;
+    return how;
+  }
+};
+
+TEST_F(CudaReplayOfManyTokens, CountsWhatTheCpuCounts) {
+  const Scenario scenario(batch);
+  for (const CacheSize size : {CacheSize{1, 1}, CacheSize{3, 2}, CacheSize{8, 0}}) {
+    Replay how = wide(scenario);
+    how.engine.cache = size;
+    expect_as_on_the_cpu(scenario, how);
+  }
+}
+
+TEST_F(CudaReplayOfManyTokens, OutputsDependOnNeitherCacheNorPrefetch) {
+  const Scenario scenario(batch);
+  Replay resident = wide(scenario);
+  resident.engine.cache = {scenario.workload().grid.size(), 0};
+  resident.preload = true;
+  const std::uint64_t expected = scenario.replay(*device_, resident).outputs_digest;
+  expect_products_by_cublas();
+  for (const char* predictor : {"none", "oracle"}) {
+    for (const CacheSize size : {CacheSize{1, 1}, CacheSize{3, 2}}) {
+      Replay how = wide(scenario);
+      how.predictor = predictor;
+      how.engine.cache = size;
+      EXPECT_EQ(scenario.replay(*device_, how).outputs_digest, expected)
+          << predictor << ", " << size.cache_slabs << " slabs";
+    }
   }
 }
 
