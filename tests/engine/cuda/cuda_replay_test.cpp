@@ -77,7 +77,7 @@ TEST_F(CudaReplay, OutputsDependOnNeitherCacheNorPrefetch) {
 class CudaReplayOfManyTokens : public CudaReplay {
  protected:
   static constexpr ScenarioOptions batch{
-      .layers = 2, .experts = 4, .top_k = 2, .sequences = 24, .mean_tokens = 4, .prefill_tokens = 9};
+      .layers = 2, .experts = 4, .top_k = 2, .sequences = 20, .mean_tokens = 3, .prefill_tokens = 9};
 
   /// Only the vehicle can tell.
   static void expect_products_by_cublas() {
