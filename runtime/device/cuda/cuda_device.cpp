@@ -130,6 +130,8 @@ class CudaDeviceOnRuntime final : public CudaDevice {
 
   std::unique_ptr<ResidentStep> make_resident_step(const ResidentStepPlan& plan) override {
     enter("make_resident_step");
+    // It computes experts by the few-token kernels: no expert may have rows for the other way.
+    if (crossover_rows_ && plan.tokens >= *crossover_rows_) return nullptr;
     if (!can_be_captured(plan)) return nullptr;
     return std::make_unique<GraphedResidentStep>(
         plan, DeviceParts{memory_, streams_, alarm_, status_, options_.ordinal});

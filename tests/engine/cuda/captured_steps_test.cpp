@@ -110,6 +110,20 @@ TEST_F(CapturedReplay, WithPrefetchNoStepIsCaptured) {
   EXPECT_EQ(found.captured_steps + found.captured_steps_left, 0U);
 }
 
+TEST_F(CapturedReplay, FromTheCrossoverOnNoStepIsCaptured) {
+  const Scenario scenario(sizes);
+  CudaOptions options;
+  options.crossover_rows = 2;
+  const auto device = make_cuda_device(options);
+  for (const std::uint32_t lanes : {1U, 2U}) {
+    Replay how = scenario.middling();
+    how.schedule.lanes = lanes;
+    const ReplayMetrics found = scenario.replay(*device, captured(how));
+    EXPECT_EQ(found.captured_steps + found.captured_steps_left, lanes < 2 ? found.steps : 0U) << lanes;
+    EXPECT_EQ(found.outputs_digest, scenario.replay(*device, how).outputs_digest) << lanes;
+  }
+}
+
 TEST(CapturedSteps, ADeviceWithoutThemRunsItsStepsOneByOne) {
   const Scenario scenario(sizes);
   Replay how = scenario.middling();
