@@ -46,6 +46,7 @@ TEST_F(SecondGpu, HoldsEveryByteOfItsReplayAndTheFirstNone) {
   CudaOptions options;
   options.ordinal = 1;
   const auto device = make_cuda_device(options);
+  EXPECT_EQ(cudaSetDevice(0), cudaSuccess);
   std::uint64_t steps = 0;
   how.after_step = [&](StepLoop& loop, StepKind) {
     ++steps;
