@@ -20,6 +20,7 @@ struct Machine {
   std::size_t context_bytes = std::size_t{448} << 20;  ///< of these, taken by the context itself
   unsigned jitter_us = 0;  ///< every operation waits a random time below this before it runs
   bool strict = false;     ///< operations run only in synchronising calls; device memory faults outside them
+  bool eager = false;  ///< an operation is over when the call that submits it returns: the fastest of devices
   std::uint64_t seed = 1;  ///< of the order of operations, of graph nodes and of jitter
 };
 [[nodiscard]] Machine machine();
@@ -59,10 +60,17 @@ void fail_call(const std::string& function, std::uint64_t nth, cudaError_t error
 /// The n-th call of any function from now on.
 void fail_any_call(std::uint64_t nth, cudaError_t error);
 
+/// Who hears of an operation that failed while it ran. CUDA says of most of its calls that they "may also
+/// return error codes from previous, asynchronous launches".
+enum class Told : std::uint8_t {
+  by_waiting,   ///< the next call that waits for the device, or asks an event that it has passed
+  by_any_call,  ///< the next call of any name, which then does nothing else, unless it releases something
+};
+
 /// The n-th operation (copy, fill, kernel, graph launch or host function) that comes to run from now on does
-/// not, and a later synchronising call returns `error`. A sticky error stays, and what is queued then no
-/// longer runs.
-void fail_operation(std::uint64_t nth, cudaError_t error);
+/// not, and a later call returns `error`. A sticky error stays, and what is queued then no longer runs;
+/// behind any other error the device goes on as if the operation had been made.
+void fail_operation(std::uint64_t nth, cudaError_t error, Told told = Told::by_waiting);
 
 /// Operations that came to run since the last forget_calls.
 [[nodiscard]] std::uint64_t operations();

@@ -189,6 +189,7 @@ class CudaDeviceOnRuntime final : public CudaDevice {
 void CudaDeviceOnRuntime::copy(StreamId stream, BufferView destination, BufferView source,
                                std::uint64_t tag) {
   enter("copy");
+  const Status::Submission submission(status_);
   check_copy(memory_.buffers(), destination, source);
   StreamState& to = streams_[stream];
   if (source.size_bytes == 0) return;
@@ -202,6 +203,7 @@ void CudaDeviceOnRuntime::copy(StreamId stream, BufferView destination, BufferVi
 
 void CudaDeviceOnRuntime::launch(StreamId stream, const ComputeOp& op, std::uint64_t tag) {
   enter("launch");
+  const Status::Submission submission(status_);
   check_compute_op(memory_.buffers(), op);
   StreamState& to = streams_[stream];
   to.submit_copies(status_);
@@ -217,6 +219,7 @@ void CudaDeviceOnRuntime::launch(StreamId stream, const ComputeOp& op, std::uint
 
 void CudaDeviceOnRuntime::record(StreamId stream, EventId event) {
   enter("record");
+  const Status::Submission submission(status_);
   StreamState& to = streams_[stream];
   const cudaEvent_t recorded = events_[event];
   to.submit_copies(status_);
@@ -225,6 +228,7 @@ void CudaDeviceOnRuntime::record(StreamId stream, EventId event) {
 
 void CudaDeviceOnRuntime::wait(StreamId stream, EventId event) {
   enter("wait");
+  const Status::Submission submission(status_);
   StreamState& to = streams_[stream];
   const cudaEvent_t awaited = events_[event];
   to.submit_copies(status_);

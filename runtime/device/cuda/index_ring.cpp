@@ -40,6 +40,8 @@ void IndexRing::grow(std::uint64_t bytes) {
   for (OwnedEvent& event : events) event = OwnedEvent(status_, cudaEventDisableTiming);
   MappedMemory host(segments * segment_bytes, status_, where);
   DeviceMemory device(segments * segment_bytes, status_, where);
+  // A copy into the ring that fails leaves what was there: better an old index than none.
+  status_.check(cudaMemsetAsync(device.data(), 0, device.size_bytes(), stream_), "cudaMemsetAsync", where);
   status_.check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize", where);  // readers of the old ring
   host_ = std::move(host);
   device_ = std::move(device);

@@ -96,7 +96,9 @@ void Status::throw_pending() {
 void Status::refuse(cudaError_t result, const char* call, const char* where) {
   lost_ = lost_ || is_unrecoverable(result);
   if (!lost_) static_cast<void>(cudaGetLastError());  // or whoever asks for it next would hear of it again
-  throw Error(meaning_of(result), sentence_of(result, call, where));
+  const Error error(meaning_of(result), sentence_of(result, call, where));
+  if (submitting_) keep(error);
+  throw error;
 }
 
 void Status::refuse_lost(const char* where) {

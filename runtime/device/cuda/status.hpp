@@ -45,11 +45,27 @@ class Status {
 
   [[nodiscard]] bool lost() const noexcept { return lost_; }
 
+  /// While something is handed to the device. CUDA may answer almost any call with the error of an operation
+  /// that was submitted before it, so nobody knows what such an answer is about. A caller that takes it for a
+  /// refusal of this one operation, and goes on without, must not have been the last to hear of it: what is
+  /// thrown meanwhile is also kept for throw_pending.
+  class Submission {
+   public:
+    explicit Submission(Status& status) noexcept : status_(status) { status.submitting_ = true; }
+    Submission(const Submission&) = delete;
+    Submission& operator=(const Submission&) = delete;
+    ~Submission() { status_.submitting_ = false; }
+
+   private:
+    Status& status_;
+  };
+
  private:
   [[noreturn]] void refuse(cudaError_t result, const char* call, const char* where);
   [[noreturn]] static void refuse_lost(const char* where);
 
   bool lost_ = false;
+  bool submitting_ = false;
   std::optional<Error> pending_;
 };
 

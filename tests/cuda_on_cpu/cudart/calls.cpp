@@ -16,17 +16,21 @@ struct Fault {
   std::string function;  ///< empty: any
   std::uint64_t remaining = 0;
   cudaError_t error = cudaSuccess;
+  Told told = Told::by_waiting;
 };
 
 /// Of a process whose tests are outside of it: PROPHET_CUDA_ON_CPU_FAIL=FUNCTION:N:ERROR, as fail_call takes
-/// them.
-std::vector<Fault> faults_of_the_environment() {
+/// them; the function "operation" stands for what fail_operation takes.
+constexpr const char* operation = "operation";
+
+std::vector<Fault> faults_of_the_environment(bool of_operations) {
   const char* text = std::getenv("PROPHET_CUDA_ON_CPU_FAIL");
   std::istringstream fields(text == nullptr ? "" : text);
   Fault fault;
   char colon = 0;
   int error = 0;
   if (!std::getline(fields, fault.function, ':') || !(fields >> fault.remaining >> colon >> error)) return {};
+  if ((fault.function == operation) != of_operations) return {};
   fault.error = static_cast<cudaError_t>(error);
   return {fault};
 }
@@ -34,11 +38,12 @@ std::vector<Fault> faults_of_the_environment() {
 struct State {
   std::mutex mutex;
   std::map<std::string, std::uint64_t> calls;
-  std::vector<Fault> call_faults = faults_of_the_environment();
-  std::vector<Fault> operation_faults;
+  std::vector<Fault> call_faults = faults_of_the_environment(false);
+  std::vector<Fault> operation_faults = faults_of_the_environment(true);
   std::uint64_t operations = 0;
   cudaError_t sticky = cudaSuccess;
   cudaError_t late = cudaSuccess;
+  Told late_told = Told::by_waiting;
 };
 
 /// Never destroyed: workers may still run while the process ends.
@@ -50,18 +55,18 @@ State& state() {
 thread_local cudaError_t last = cudaSuccess;
 
 /// Counts one event down in every fault that it concerns, and removes the first that is due.
-cudaError_t due(std::vector<Fault>& faults, const std::string& function) {
-  cudaError_t error = cudaSuccess;
+Fault due(std::vector<Fault>& faults, const std::string& function) {
+  Fault first;
   for (auto fault = faults.begin(); fault != faults.end();) {
     const bool concerned = fault->function.empty() || fault->function == function;
     if (!concerned || --fault->remaining != 0) {
       ++fault;
       continue;
     }
-    if (error == cudaSuccess) error = fault->error;
+    if (first.error == cudaSuccess) first = *fault;
     fault = faults.erase(fault);
   }
-  return error;
+  return first;
 }
 
 void latch(State& all, cudaError_t error) {
@@ -74,9 +79,11 @@ cudaError_t begin_call(const char* function) {
   State& all = state();
   const QuietLock lock(all.mutex);
   ++all.calls[function];
-  const cudaError_t fault = due(all.call_faults, function);
+  const cudaError_t fault = due(all.call_faults, function).error;
   latch(all, fault);
-  return all.sticky != cudaSuccess ? all.sticky : fault;
+  if (all.sticky != cudaSuccess) return all.sticky;
+  if (fault != cudaSuccess || all.late_told == Told::by_waiting) return fault;
+  return std::exchange(all.late, cudaSuccess);
 }
 
 cudaError_t end_call(cudaError_t result) {
@@ -88,8 +95,10 @@ cudaError_t begin_operation() {
   State& all = state();
   const QuietLock lock(all.mutex);
   ++all.operations;
-  const cudaError_t fault = due(all.operation_faults, "");
-  return all.sticky != cudaSuccess ? all.sticky : fault;
+  const Fault fault = due(all.operation_faults, operation);
+  if (all.sticky != cudaSuccess) return all.sticky;
+  if (fault.error != cudaSuccess) all.late_told = fault.told;
+  return fault.error;
 }
 
 void report_late_error(cudaError_t error) {
@@ -131,17 +140,17 @@ void forget_calls() {
 void fail_call(const std::string& function, std::uint64_t nth, cudaError_t error) {
   State& all = state();
   const QuietLock lock(all.mutex);
-  all.call_faults.push_back({function, nth, error});
+  all.call_faults.push_back({function, nth, error, Told::by_waiting});
 }
 
 void fail_any_call(std::uint64_t nth, cudaError_t error) {
   fail_call("", nth, error);
 }
 
-void fail_operation(std::uint64_t nth, cudaError_t error) {
+void fail_operation(std::uint64_t nth, cudaError_t error, Told told) {
   State& all = state();
   const QuietLock lock(all.mutex);
-  all.operation_faults.push_back({"", nth, error});
+  all.operation_faults.push_back({operation, nth, error, told});
 }
 
 std::uint64_t operations() {
@@ -169,6 +178,7 @@ void clear_faults() {
   all.operation_faults.clear();
   all.sticky = cudaSuccess;
   all.late = cudaSuccess;
+  all.late_told = Told::by_waiting;
   last = cudaSuccess;
 }
 

@@ -22,6 +22,7 @@ Machine first_machine() {
   made.context_bytes = from_environment("PROPHET_CUDA_ON_CPU_CONTEXT_BYTES", made.context_bytes);
   made.jitter_us = static_cast<unsigned>(from_environment("PROPHET_CUDA_ON_CPU_JITTER_US", 0));
   made.strict = from_environment("PROPHET_CUDA_ON_CPU_STRICT", 0) != 0;
+  made.eager = from_environment("PROPHET_CUDA_ON_CPU_EAGER", 0) != 0;
   made.seed = from_environment("PROPHET_CUDA_ON_CPU_SEED", 1);
   return made;
 }

@@ -77,6 +77,12 @@ void Scheduler::close(const std::shared_ptr<Queue>& queue) {
 }
 
 Signal Scheduler::submit(const std::shared_ptr<Queue>& queue, Operation operation) {
+  Signal signal = put(queue, std::move(operation));
+  if (machine().eager) wait(signal);
+  return signal;
+}
+
+Signal Scheduler::put(const std::shared_ptr<Queue>& queue, Operation operation) {
   auto signal = std::make_shared<Completion>();
   happens_before(signal.get());
   const QuietLock lock(mutex_);

@@ -85,6 +85,7 @@ class Scheduler {
   [[nodiscard]] bool may_start(const Queue& queue) const;
   [[nodiscard]] bool engine_is_free(const Queue& queue) const;
   [[nodiscard]] bool is_ready(const Queue& queue) const;
+  Signal put(const std::shared_ptr<Queue>& queue, Operation operation);
   [[nodiscard]] Queue::Entry take(Queue& queue);
   void finish(Queue& queue, Queue::Entry& entry);
   void wake_who_may_start();

@@ -82,6 +82,45 @@ TEST_F(CudartFault, AnOperationThatFailsIsToldByTheNextSynchronisation) {
   }
 }
 
+TEST_F(CudartFault, AnOperationThatFailsIsToldByTheNextCallWhereThatIsAsked) {
+  Machine eager = machine();
+  eager.eager = true;
+  set_machine(eager);
+  const OwnedStream stream;
+  const auto memory = device_memory<unsigned char>(4);
+  expect_ok(cudaMemset(memory.data(), 1, 4));
+  fail_operation(1, cudaErrorInvalidValue, Told::by_any_call);
+  expect_ok(cudaMemsetAsync(memory.data(), 2, 4, stream));
+  cudaEvent_t event = nullptr;
+  EXPECT_EQ(cudaEventCreate(&event), cudaErrorInvalidValue);
+  EXPECT_EQ(event, nullptr) << "the call that tells does nothing else";
+  expect_ok(cudaStreamSynchronize(stream));
+  EXPECT_EQ(read_back(memory)[0], 1);
+  fail_operation(1, cudaErrorInvalidValue, Told::by_any_call);
+  expect_ok(cudaMemsetAsync(memory.data(), 3, 4, stream));
+  void* const released = [] {
+    void* made = nullptr;
+    (void)cudaMalloc(&made, 4);
+    return made;
+  }();
+  EXPECT_EQ(released, nullptr);
+  expect_ok(cudaStreamSynchronize(stream));
+}
+
+TEST_F(CudartFault, OnAnEagerDeviceAnOperationIsOverWhenItsSubmissionReturns) {
+  Machine eager = machine();
+  eager.eager = true;
+  set_machine(eager);
+  const OwnedStream stream;
+  const auto host = pinned_memory<unsigned char>(1 << 20);
+  const auto memory = device_memory<unsigned char>(1 << 20);
+  for (int value = 1; value < 20; ++value) {
+    expect_ok(cudaMemsetAsync(memory.data(), value, memory.bytes(), stream));
+    expect_ok(cudaMemcpyAsync(host.data(), memory.data(), host.bytes(), cudaMemcpyDeviceToHost, stream));
+    ASSERT_EQ(host[host.size() - 1], value);
+  }
+}
+
 TEST_F(CudartFault, AfterAStickyOperationNothingQueuedRunsAndNothingHangs) {
   for (const bool strict : {false, true}) {
     play(strict, 1);

@@ -1,10 +1,13 @@
-// Every CUDA call that a small replay reaches fails once, in every way: nothing leaks, hangs or comes out
-// wrong.
+// Every CUDA call and every operation that a small replay reaches fails once, in every way: nothing leaks,
+// hangs or comes out wrong.
 #include <cuda_runtime_api.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <map>
+#include <memory>
 #include <optional>
+#include <ostream>
 #include <set>
 #include <string>
 
@@ -12,70 +15,107 @@
 #include "runtime/device/cuda_device.hpp"
 #include "tests/cuda_on_cpu/control.hpp"
 #include "tests/engine/scenario.hpp"
+#include "tests/support/time_limit.hpp"
 
 namespace prophet::engine_test {
 namespace {
 
 namespace vehicle = cuda_on_cpu;
 
-constexpr ScenarioOptions sizes{
-    .layers = 2, .experts = 6, .top_k = 2, .sequences = 6, .mean_tokens = 4, .prefill_tokens = 3};
+constexpr ScenarioOptions sizes{.layers = 2, .experts = 6, .top_k = 2, .sequences = 3, .mean_tokens = 4};
+constexpr std::chrono::seconds hang{120};  // a replay takes some milliseconds
 
-/// Experts with one row take the few-token way, others that of cuBLAS.
-std::unique_ptr<CudaDevice> device_of_both_ways() {
-  CudaOptions options;
-  options.crossover_rows = 2;
-  return make_cuda_device(options);
+/// How a replay reaches CUDA.
+struct Way {
+  const char* name;
+  const char* predictor;
+  bool verify;
+  bool batch_copies;
+  bool time_operations;
+};
+
+void PrintTo(const Way& way, std::ostream* out) {
+  *out << way.name;
 }
+
+constexpr Way ways[] = {
+    {"OnDemand", "none", true, true, true},      {"Prefetching", "oracle", true, true, true},
+    {"Unverified", "oracle", false, true, true}, {"PlainCopies", "oracle", true, false, true},
+    {"Untimed", "oracle", false, true, false},
+};
 
 /// How a replay ended: with a digest of its outputs, or with an error.
 struct Ending {
   std::optional<std::uint64_t> digest;
+  std::uint64_t prefetches = 0;
   std::optional<ErrorCode> error;
   std::string sentence;
 };
 
-class CudaFaults : public ::testing::Test {
+std::string name_of(const std::string& what, std::uint64_t nth, std::uint64_t count, cudaError_t error) {
+  return what + " number " + std::to_string(nth) + " of " + std::to_string(count) + ": " +
+         cudaGetErrorName(error);
+}
+
+class CudaFaults : public ::testing::TestWithParam<Way> {
  protected:
   CudaFaults() : scenario_(sizes), how_(scenario_.middling()) {
-    how_.predictor = "previous-token";
+    how_.predictor = GetParam().predictor;
+    how_.engine.verify = GetParam().verify;
     how_.engine.cache = {4, 2};
     how_.schedule.steps = 3;
+    options_.batch_copies = GetParam().batch_copies;
+    options_.time_operations = GetParam().time_operations;
+    vehicle::forget_calls();
+    undisturbed_ = replay("nothing fails");
+    EXPECT_TRUE(undisturbed_.digest) << undisturbed_.sentence;
+    EXPECT_EQ(undisturbed_.prefetches != 0, how_.predictor != "none");
+    sites_ = vehicle::calls();
+    operations_ = vehicle::operations();
   }
-  void TearDown() override { vehicle::clear_faults(); }
+  ~CudaFaults() override { vehicle::clear_faults(); }
 
-  [[nodiscard]] Ending replay() {
+  [[nodiscard]] Ending replay(const std::string& fault) {
+    const testing::TimeLimit limit(hang, fault);
     Ending ending;
     try {
-      const auto device = device_of_both_ways();
-      ending.digest = scenario_.replay(*device, how_).outputs_digest;
+      const auto device = make_cuda_device(options_);
+      const ReplayMetrics metrics = scenario_.replay(*device, how_);
+      ending.digest = metrics.outputs_digest;
+      ending.prefetches = metrics.prefetches_issued;
     } catch (const Error& error) {
       ending.error = error.code();
       ending.sentence = error.what();
     }
     return ending;
   }
-
-  /// The calls of one undisturbed replay, from making the device to its end.
-  [[nodiscard]] std::map<std::string, std::uint64_t> sites() {
+  [[nodiscard]] Ending fail_operation(std::uint64_t nth, cudaError_t error, vehicle::Told told) {
+    const std::string fault = name_of("operation", nth, operations_, error);
     vehicle::forget_calls();
-    undisturbed_ = replay();
-    EXPECT_TRUE(undisturbed_.digest) << undisturbed_.sentence;
-    return vehicle::calls();
+    vehicle::fail_operation(nth, error, told);
+    Ending ending = replay(fault);
+    vehicle::clear_faults();
+    EXPECT_TRUE(ending.error || ending.digest == undisturbed_.digest) << fault;
+    EXPECT_TRUE(ending.error || vehicle::operations() < nth) << fault << ": nobody was told";
+    return ending;
+  }
+  static void expect_no_more_than(const vehicle::LiveObjects& before) {
+    EXPECT_TRUE(vehicle::live_objects() == before)
+        << vehicle::to_string(vehicle::live_objects()) << "; before " << vehicle::to_string(before);
   }
 
   Scenario scenario_;
   Replay how_;
+  CudaOptions options_;
   Ending undisturbed_;
+  std::map<std::string, std::uint64_t>
+      sites_;  ///< calls of one undisturbed replay, from making the device on
+  std::uint64_t operations_ = 0;
 };
 
 /// The first, one in the middle and the last of `count` calls.
 std::set<std::uint64_t> some_of(std::uint64_t count) {
   return {1, (count + 1) / 2, count};
-}
-
-bool is_of_cublas(const std::string& function) {
-  return function.rfind("cublas", 0) == 0;
 }
 
 /// What an error may become: its own meaning, or, while the device is being opened, that there is none.
@@ -85,41 +125,37 @@ bool is_right(ErrorCode found, cudaError_t injected) {
   return found == ErrorCode::check_failed;
 }
 
-TEST_F(CudaFaults, ACallThatFailsOnceLeaksNothingAndChangesNoResult) {
-  const auto all = sites();
-  ASSERT_GT(all.size(), 15U);
-  for (const char* function :
-       {"cublasCreate", "cublasSetWorkspace", "cublasGemmGroupedBatchedEx", "cublasDestroy"})
-    EXPECT_TRUE(all.contains(function)) << function;
+TEST_P(CudaFaults, ACallThatFailsOnceLeaksNothingAndChangesNoResult) {
+  ASSERT_GT(sites_.size(), 15U);
   const vehicle::LiveObjects before = vehicle::live_objects();
-  for (const auto& [function, count] : all) {
+  for (const auto& [function, count] : sites_) {
     for (const std::uint64_t nth : some_of(count)) {
       for (const cudaError_t error : {cudaErrorMemoryAllocation, cudaErrorInvalidValue, cudaErrorNotReady}) {
-        SCOPED_TRACE(function + " number " + std::to_string(nth) + " of " + std::to_string(count) + ": " +
-                     cudaGetErrorName(error));
-        if (error == cudaErrorNotReady && is_of_cublas(function)) continue;  // it has no such status
+        const std::string fault = name_of(function, nth, count, error);
+        SCOPED_TRACE(fault);
         vehicle::fail_call(function, nth, error);
-        const Ending ending = replay();
+        const Ending ending = replay(fault);
         vehicle::clear_faults();
         EXPECT_TRUE(ending.error || ending.digest == undisturbed_.digest) << *ending.digest;
         EXPECT_TRUE(ending.digest || is_right(*ending.error, error)) << ending.sentence;
-        EXPECT_EQ(vehicle::live_objects(), before) << vehicle::to_string(vehicle::live_objects());
+        expect_no_more_than(before);
       }
     }
   }
 }
 
-TEST_F(CudaFaults, ALostDeviceIsNeverAskedAgain) {
-  const auto all = sites();
-  for (const auto& [function, count] : all) {
+TEST_P(CudaFaults, ALostDeviceIsNeverAskedAgain) {
+  for (const auto& [function, count] : sites_) {
     for (const std::uint64_t nth : some_of(count)) {
-      SCOPED_TRACE(function + " number " + std::to_string(nth) + " of " + std::to_string(count));
+      const std::string fault = name_of(function, nth, count, cudaErrorIllegalAddress);
+      SCOPED_TRACE(fault);
+      const testing::TimeLimit limit(hang, fault);
       std::map<std::string, std::uint64_t> after;
       {
         std::unique_ptr<CudaDevice> device;
         vehicle::fail_call(function, nth, cudaErrorIllegalAddress);
         try {
-          device = device_of_both_ways();
+          device = make_cuda_device(options_);
           static_cast<void>(scenario_.replay(*device, how_, [] {}));
         } catch (const Error& error) {
           if (device == nullptr) {
@@ -141,49 +177,66 @@ TEST_F(CudaFaults, ALostDeviceIsNeverAskedAgain) {
   }
 }
 
-TEST_F(CudaFaults, AnOperationThatFailsLaterEndsTheReplayAndNeverItsResult) {
-  static_cast<void>(sites());
-  const std::uint64_t operations = vehicle::operations();
-  ASSERT_GT(operations, 20U);
-  // What fails when it runs is always unrecoverable: a copy that did not happen would leave indices that lead
-  // the next kernel astray.
+// Only a replay that never came to the operation has a result: how many there are depends on which prefetches
+// come in time. What a lost device held stays until the process ends.
+TEST_P(CudaFaults, AnOperationThatLosesTheDeviceEndsTheReplay) {
+  ASSERT_GT(operations_, 20U);
   for (const cudaError_t error : {cudaErrorECCUncorrectable, cudaErrorLaunchFailure}) {
-    for (std::uint64_t nth = 1; nth <= operations; nth += 1 + operations / 25) {
-      SCOPED_TRACE("operation " + std::to_string(nth) + ": " + cudaGetErrorName(error));
-      vehicle::fail_operation(nth, error);
-      const Ending ending = replay();
-      vehicle::clear_faults();
-      if (ending.digest) {  // how many operations there are depends on which prefetches come in time
-        EXPECT_EQ(ending.digest, undisturbed_.digest);
-        EXPECT_GT(nth, operations / 2);
-        continue;
-      }
-      EXPECT_EQ(*ending.error, ErrorCode::device_lost) << ending.sentence;
+    for (std::uint64_t nth = 1; nth <= operations_; nth += 1 + operations_ / 25) {
+      const Ending ending = fail_operation(nth, error, vehicle::Told::by_waiting);
+      EXPECT_EQ(ending.error.value_or(ErrorCode::device_lost), ErrorCode::device_lost) << ending.sentence;
     }
   }
 }
 
-TEST_F(CudaFaults, WithoutAGpuThereIsNoDeviceAndOneSentence) {
+TEST_P(CudaFaults, AnOperationThatFailsIsToldWhoeverHearsOfItFirst) {
+  for (const vehicle::Told told : {vehicle::Told::by_waiting, vehicle::Told::by_any_call}) {
+    const vehicle::Machine machine = vehicle::machine();
+    vehicle::Machine eager = machine;
+    eager.eager = told == vehicle::Told::by_any_call;  // so that the next call is the one that tells
+    vehicle::set_machine(eager);
+    for (const cudaError_t error : {cudaErrorMemoryAllocation, cudaErrorInvalidValue}) {
+      for (std::uint64_t nth = 1; nth <= operations_; nth += eager.eager ? 1 : 4) {
+        const vehicle::LiveObjects before = vehicle::live_objects();
+        const Ending ending = fail_operation(nth, error, told);
+        EXPECT_TRUE(ending.digest || is_right(*ending.error, error)) << ending.sentence;
+        expect_no_more_than(before);
+      }
+    }
+    vehicle::set_machine(machine);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Replay, CudaFaults, ::testing::ValuesIn(ways),
+                         [](const auto& way) { return way.param.name; });
+
+Ending open(const CudaOptions& options) {
+  Ending ending;
+  try {
+    static_cast<void>(make_cuda_device(options));
+  } catch (const Error& error) {
+    ending.error = error.code();
+    ending.sentence = error.what();
+  }
+  return ending;
+}
+
+TEST(CudaDeviceThatIsNot, WithoutAGpuIsNoDeviceAndOneSentence) {
   const vehicle::Machine machine = vehicle::machine();
   vehicle::Machine empty = machine;
   empty.device_count = 0;
   vehicle::set_machine(empty);
-  const Ending ending = replay();
+  const Ending ending = open({});
   vehicle::set_machine(machine);
   EXPECT_EQ(ending.error, ErrorCode::no_device);
   EXPECT_EQ(ending.sentence.find('\n'), std::string::npos);
   EXPECT_NE(ending.sentence.find("cuda:0"), std::string::npos) << ending.sentence;
 }
 
-TEST_F(CudaFaults, AnOrdinalBeyondTheGpusIsNoDevice) {
+TEST(CudaDeviceThatIsNot, BeyondTheGpusIsNoDevice) {
   CudaOptions options;
   options.ordinal = 7;
-  try {
-    static_cast<void>(make_cuda_device(options));
-    FAIL() << "cuda:7 was made";
-  } catch (const Error& error) {
-    EXPECT_EQ(error.code(), ErrorCode::no_device) << error.what();
-  }
+  EXPECT_EQ(open(options).error, ErrorCode::no_device);
 }
 
 }  // namespace
