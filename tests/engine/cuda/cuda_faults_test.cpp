@@ -32,6 +32,7 @@ struct Way {
   bool verify;
   bool batch_copies;
   bool time_operations;
+  std::uint32_t captured_tokens;
 };
 
 void PrintTo(const Way& way, std::ostream* out) {
@@ -39,15 +40,16 @@ void PrintTo(const Way& way, std::ostream* out) {
 }
 
 constexpr Way ways[] = {
-    {"OnDemand", "none", true, true, true},      {"Prefetching", "oracle", true, true, true},
-    {"Unverified", "oracle", false, true, true}, {"PlainCopies", "oracle", true, false, true},
-    {"Untimed", "oracle", false, true, false},
+    {"OnDemand", "none", true, true, true, 0},      {"Prefetching", "oracle", true, true, true, 0},
+    {"Unverified", "oracle", false, true, true, 0}, {"PlainCopies", "oracle", true, false, true, 0},
+    {"Captured", "none", true, true, true, 1},      {"Untimed", "oracle", false, true, false, 0},
 };
 
 /// How a replay ended: with a digest of its outputs, or with an error.
 struct Ending {
   std::optional<std::uint64_t> digest;
   std::uint64_t prefetches = 0;
+  std::uint64_t captured_steps = 0;
   std::optional<ErrorCode> error;
   std::string sentence;
 };
@@ -63,6 +65,7 @@ class CudaFaults : public ::testing::TestWithParam<Way> {
     how_.predictor = GetParam().predictor;
     how_.engine.verify = GetParam().verify;
     how_.engine.cache = {4, 2};
+    how_.engine.captured_tokens = GetParam().captured_tokens;
     how_.schedule.steps = 3;
     options_.batch_copies = GetParam().batch_copies;
     options_.time_operations = GetParam().time_operations;
@@ -70,6 +73,7 @@ class CudaFaults : public ::testing::TestWithParam<Way> {
     undisturbed_ = replay("nothing fails");
     EXPECT_TRUE(undisturbed_.digest) << undisturbed_.sentence;
     EXPECT_EQ(undisturbed_.prefetches != 0, how_.predictor != "none");
+    EXPECT_EQ(undisturbed_.captured_steps != 0, GetParam().captured_tokens != 0);
     sites_ = vehicle::calls();
     operations_ = vehicle::operations();
   }
@@ -83,6 +87,7 @@ class CudaFaults : public ::testing::TestWithParam<Way> {
       const ReplayMetrics metrics = scenario_.replay(*device, how_);
       ending.digest = metrics.outputs_digest;
       ending.prefetches = metrics.prefetches_issued;
+      ending.captured_steps = metrics.captured_steps + metrics.captured_steps_left;
     } catch (const Error& error) {
       ending.error = error.code();
       ending.sentence = error.what();
