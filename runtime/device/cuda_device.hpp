@@ -7,6 +7,8 @@
 
 #include "runtime/device/device.hpp"
 
+struct CUstream_st;  // cudaStream_t is a pointer to it
+
 namespace prophet {
 
 struct CudaOptions {
@@ -39,6 +41,12 @@ class CudaDevice : public Device {
   /// Rows from which an expert operation on a compute stream goes to cuBLAS; none: it never does. The same as
   /// long as the device lives, so that an operation's way depends on its rows and on nothing else.
   [[nodiscard]] virtual std::optional<std::uint32_t> crossover_rows() const noexcept = 0;
+
+  /// For kernels that are no operation of the seam: where the device sees the view, and the CUDA stream. All
+  /// that was submitted to the stream so far has been handed to CUDA. Both are the device's own, and valid as
+  /// long as the buffer and the stream are. Throw Error{usage} for what does not exist.
+  [[nodiscard]] virtual void* address(BufferView view) = 0;
+  [[nodiscard]] virtual CUstream_st* cuda_stream(StreamId stream) = 0;
 };
 
 /// A GPU through the CUDA runtime: docs/cuda.md tells how. Submission from any one thread at a time; the

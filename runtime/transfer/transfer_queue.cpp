@@ -239,6 +239,13 @@ void TransferQueue::confirm_compute() {
   unconfirmed_reads_.clear();
 }
 
+void TransferQueue::wait_for_slab(StreamId stream, SlabId slab) {
+  const Slab& state = slabs_[slab.index()];
+  wait_for_readers(stream, state);
+  wait_for_earlier_chunks(stream, state);
+  device_.wait(stream, state.ready.id());
+}
+
 void TransferQueue::book_useful(bool late) noexcept {
   bytes_.prefetch_useful += arena_.expert_bytes;
   if (late) bytes_.prefetch_late += arena_.expert_bytes;

@@ -66,6 +66,10 @@ class TransferQueue {
   /// and all reads: demand copies are complete and slabs have no readers.
   void confirm_compute();
 
+  /// `stream` waits, on the device, for the reads of the slab that were recorded and for every copy into it:
+  /// what another tenant of the slab submits there next may write it.
+  void wait_for_slab(StreamId stream, SlabId slab);
+
   /// Completes when the slab's current filling has.
   [[nodiscard]] EventId ready(SlabId slab) const noexcept { return slabs_[slab.index()].ready.id(); }
   [[nodiscard]] BufferView slab_view(SlabId slab) const noexcept {

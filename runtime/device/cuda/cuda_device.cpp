@@ -95,6 +95,18 @@ class CudaDeviceOnRuntime final : public CudaDevice {
     return crossover_rows_;
   }
 
+  void* address(BufferView view) override {
+    enter("address");
+    memory_.buffers().check(view, "address: the view");
+    return memory_.device_data(view);
+  }
+  CUstream_st* cuda_stream(StreamId stream) override {
+    enter("cuda_stream");
+    StreamState& state = streams_[stream];
+    state.submit_copies(status_);
+    return state.get();
+  }
+
   BufferView allocate(MemoryKind kind, std::uint64_t size_bytes) override {
     enter("allocate");
     return memory_.allocate(kind, size_bytes);
