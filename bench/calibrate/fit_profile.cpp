@@ -8,8 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/engine/measure_link.hpp"
-
 namespace prophet {
 namespace {
 
@@ -50,27 +48,6 @@ const std::vector<Knob>& knobs() {
 }
 
 }  // namespace
-
-GpuProfile first_guess(Device& device) {
-  constexpr std::uint64_t probe_bytes = 64ULL << 20;
-  GpuProfile guess;
-  guess.name = device.info().name;
-  guess.memory_bytes = device.info().memory_bytes;
-  guess.link_bytes_per_s = measure_link_bytes_per_s(device, probe_bytes);
-  guess.link_down_bytes_per_s = guess.link_bytes_per_s;
-  guess.memory_bytes_per_s = guess.link_bytes_per_s;
-  guess.flops_per_s = 1e10;
-  guess.vector_flops_per_s = guess.flops_per_s;
-  guess.copy_latency_ns = 5000;
-  guess.launch_latency_ns = 5000;
-  guess.event_latency_ns = 10000;
-  guess.host_submit_ns = 500;
-  guess.host_wake_ns = 20000;
-  guess.copy_rate_while_computing = 0.9;
-  guess.compute_rate_while_copying = 0.9;
-  guess.measured = true;
-  return guess;
-}
 
 double mean_log_error(const GpuProfile& profile, std::span<const MeasuredConfig> measured,
                       std::uint32_t sim_steps) {

@@ -10,11 +10,8 @@ namespace prophet {
 
 struct MeasuredConfig {
   StepTimeConfig config;
-  std::uint64_t step_ns = 0;  ///< as typical_step_ns measures it
+  std::uint64_t step_ns = 0;  ///< as measure_steps gives it
 };
-
-/// A first guess from direct measurements on `device`: link rate of large copies, memory size.
-[[nodiscard]] GpuProfile first_guess(Device& device);
 
 /// The profile under which the sim comes nearest to the measured step times: coordinate descent over the
 /// rates and latencies on the mean of |log(predicted / measured)|. Calibrated in place, on whole steps,

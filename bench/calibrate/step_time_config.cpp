@@ -7,7 +7,7 @@
 
 #include "predictor/make_predictor.hpp"
 #include "runtime/cache/make_policy.hpp"
-#include "runtime/device/cpu_device.hpp"
+#include "runtime/device/make_device.hpp"
 #include "runtime/device/sim_device.hpp"
 #include "runtime/engine/batch_schedule.hpp"
 #include "runtime/engine/step_loop.hpp"
@@ -17,7 +17,6 @@ namespace prophet {
 namespace {
 
 constexpr std::uint64_t trace_seed = 7;
-constexpr double gb_per_s = 1e9;
 
 RoutingTrace config_trace(const StepTimeConfig& config, std::uint32_t steps) {
   SynthOptions options;
@@ -42,7 +41,7 @@ std::uint64_t typical(std::vector<std::uint64_t> values) {
 
 bool shares_device(const StepTimeConfig& a, const StepTimeConfig& b) {
   return a.layers == b.layers && a.experts == b.experts && a.expert_bytes == b.expert_bytes &&
-         a.link_bytes_per_s == b.link_bytes_per_s;
+         a.hidden_size == b.hidden_size && a.link_bytes_per_s == b.link_bytes_per_s;
 }
 
 }  // namespace
@@ -51,46 +50,21 @@ std::string StepTimeConfig::describe() const {
   return fmt::format(
       "{} KiB experts, {} of {} slabs, batch {}, {}, {}", expert_bytes / 1024, slabs, layers * experts, batch,
       prefetch ? fmt::format("prefetch in {} KiB chunks", chunk_bytes / 1024) : "on demand",
-      link_bytes_per_s == 0 ? "no throttle" : fmt::format("{:.1f} GB/s", link_bytes_per_s / gb_per_s));
-}
-
-std::vector<StepTimeConfig> fitting_configs() {
-  std::vector<StepTimeConfig> configs;
-  for (const std::uint64_t kib : {4096U, 8192U}) {
-    for (const double throttle : {0.0, 2.0 * gb_per_s}) {
-      for (const std::uint32_t batch : {1U, 4U}) {
-        for (const bool prefetch : {false, true}) {
-          configs.push_back(
-              {6, 16, 2, kib * 1024, batch, prefetch ? 64U : 32U, prefetch, kib * 1024 / 4, throttle});
-        }
-      }
-    }
-  }
-  return configs;
-}
-
-std::vector<StepTimeConfig> held_out_configs() {
-  std::vector<StepTimeConfig> configs;
-  for (const std::uint64_t kib : {5120U, 6656U}) {
-    for (const double throttle : {0.0, 1.5 * gb_per_s}) {
-      for (const std::uint32_t slabs : {20U, 48U, 80U}) {
-        for (const std::uint32_t batch : {1U, 2U, 3U}) {
-          if (throttle != 0 && batch == 2) continue;
-          const bool prefetch = ((slabs / 4 + batch) % 2 == 0) == (throttle == 0);
-          configs.push_back(
-              {6, 16, 2, kib * 1024, batch, slabs, prefetch, kib * 1024 / (batch + 2), throttle});
-        }
-      }
-    }
-  }
-  return configs;
+      link_bytes_per_s == 0 ? "no throttle" : fmt::format("{:.1f} GB/s", link_bytes_per_s / 1e9));
 }
 
 namespace {
 
 Workload workload_of(const StepTimeConfig& config) {
-  return custom_workload({config.layers, config.experts}, config.top_k, config.expert_bytes,
-                         config.expert_bytes);
+  Workload workload = custom_workload({config.layers, config.experts}, config.top_k, config.expert_bytes,
+                                      config.expert_bytes);
+  if (config.hidden_size != 0) workload.hidden_size = config.hidden_size;
+  return workload;
+}
+
+/// A layer has no more different experts than it has.
+std::uint32_t experts_of_layer(const StepTimeConfig& config) {
+  return std::min(config.experts, config.top_k * config.batch);
 }
 
 HostStore host_store(Device& device, const StepTimeConfig& config) {
@@ -108,9 +82,9 @@ std::uint64_t typical_step_ns(Device& device, const HostStore& store, const Step
   const Workload workload = workload_of(config);
 
   EngineOptions engine;
-  engine.cache = {config.slabs, config.top_k * config.batch};
+  engine.cache = {config.slabs, experts_of_layer(config)};
   engine.transfer.chunk_bytes = config.chunk_bytes;
-  engine.prefetch = {1, config.top_k * config.batch, 0.1F};
+  engine.prefetch = {1, experts_of_layer(config), 0.1F};
   engine.verify = false;
   PolicyOptions policy;
   policy.grid = workload.grid;
@@ -130,11 +104,15 @@ std::uint64_t typical_step_ns(Device& device, const HostStore& store, const Step
 
 }  // namespace
 
-std::vector<std::uint64_t> measure_on_cpu(std::span<const StepTimeConfig> configs, std::uint32_t steps) {
+std::vector<std::uint64_t> measure_steps(const std::string& device_name,
+                                         std::span<const StepTimeConfig> configs, std::uint32_t steps) {
   std::vector<std::uint64_t> times;
   for (std::size_t first = 0; first < configs.size(); first = times.size()) {
     const StepTimeConfig& like = configs[first];
-    const auto device = make_cpu_device({0, like.link_bytes_per_s});
+    DeviceOptions options;
+    options.link_bytes_per_s = like.link_bytes_per_s;
+    options.experts = like.experts;
+    const auto device = make_device(device_name, options);
     const HostStore store = host_store(*device, like);
     for (std::size_t c = first; c < configs.size() && shares_device(configs[c], like); ++c)
       times.push_back(typical_step_ns(*device, store, configs[c], steps));

@@ -20,23 +20,20 @@ struct StepTimeConfig {
   std::uint32_t slabs = 0;
   bool prefetch = false;          ///< with the oracle, one layer ahead, so that copies overlap compute
   std::uint64_t chunk_bytes = 0;  ///< of prefetches
-  double link_bytes_per_s = 0;    ///< throttle; 0: none
+  double link_bytes_per_s = 0;    ///< throttle, of the cpu device only; 0: none
+  std::uint32_t hidden_size = 0;  ///< 0: small, as the cpu device computes it
   [[nodiscard]] std::string describe() const;
 };
-
-/// Configurations to fit a profile to, and others, never fitted, to judge it by: all sizes of the second
-/// differ from those of the first; at least 24 of them, half without a throttle. A step touches at least 72
-/// MiB, more than a last-level cache keeps, since the sim has one memory rate (docs/measuring.md).
-[[nodiscard]] std::vector<StepTimeConfig> fitting_configs();
-[[nodiscard]] std::vector<StepTimeConfig> held_out_configs();
 
 /// Step times in ns: the mean of the middle four fifths of `steps` steps, after as many to warm up as a
 /// quarter of them.
 
-/// Of the real cpu device, for each config, in the order given. Configs of one size and throttle that follow
-/// each other share a device and the host store on it, which take longer to make than a config to measure.
-[[nodiscard]] std::vector<std::uint64_t> measure_on_cpu(std::span<const StepTimeConfig> configs,
-                                                        std::uint32_t steps);
+/// Of a real device ("cpu", "cuda:N"), for each config, in the order given. Configs of one size and throttle
+/// that follow each other share a device and the host store on it, which take longer to make than a config to
+/// measure.
+[[nodiscard]] std::vector<std::uint64_t> measure_steps(const std::string& device_name,
+                                                       std::span<const StepTimeConfig> configs,
+                                                       std::uint32_t steps);
 /// Of a sim of `profile`.
 [[nodiscard]] std::uint64_t predict_on_sim(const StepTimeConfig& config, const GpuProfile& profile,
                                            std::uint32_t steps);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,8 +55,14 @@ struct ProfileFigure {
 /// flops_per_s over matrix_to_vector_rate.
 [[nodiscard]] GpuProfile parse_gpu_profile(std::string_view json_text, std::string_view where);
 
+/// What the numbers of a written profile rest on.
+struct ProfileSources {
+  std::string all;                        ///< of those without their own; empty: only whether it was measured
+  std::map<std::string, std::string> of;  ///< by the field's name
+};
+
 /// The JSON text that parse_gpu_profile reads back to an equal profile. Throws Error{bad_input} for a profile
 /// that it would refuse.
-[[nodiscard]] std::string gpu_profile_json(const GpuProfile& profile);
+[[nodiscard]] std::string gpu_profile_json(const GpuProfile& profile, const ProfileSources& sources = {});
 
 }  // namespace prophet

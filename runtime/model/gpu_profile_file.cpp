@@ -109,14 +109,15 @@ GpuProfile parse_gpu_profile(std::string_view json_text, std::string_view where)
   return parse_profile_text(json_text, where).profile;
 }
 
-std::string gpu_profile_json(const GpuProfile& profile) {
+std::string gpu_profile_json(const GpuProfile& profile, const ProfileSources& sources) {
   check_writable(profile);
   nlohmann::ordered_json json;
   json["format"] = format_name;
   json["version"] = format_version;
   json["name"] = profile.name;
   json["measured"] = profile.measured;
-  const std::string_view source = profile.measured ? "measured by prophet calibrate" : "not stated";
+  std::string usual = sources.all;
+  if (usual.empty()) usual = profile.measured ? "measured by prophet calibrate" : "not stated";
   for (const auto& field : profile_fields) {
     auto& figure = json[std::string(field.name)];
     if (is_whole(field)) {
@@ -124,7 +125,8 @@ std::string gpu_profile_json(const GpuProfile& profile) {
     } else {
       figure["value"] = profile_value(profile, field);
     }
-    figure["source"] = source;
+    const auto own = sources.of.find(std::string(field.name));
+    figure["source"] = own == sources.of.end() ? usual : own->second;
   }
   return json.dump(2) + "\n";
 }

@@ -86,6 +86,16 @@ TEST(GpuProfile, AFileOfItsOwnIsReadByItsPath) {
   std::filesystem::remove(file);
 }
 
+TEST(GpuProfile, AWrittenFileSaysOfEachNumberWhatItRestsOn) {
+  const auto file = std::filesystem::path(testing::TempDir()) / "prophet-sources-test.json";
+  std::ofstream(file) << gpu_profile_json(load_gpu_profile("h200"),
+                                          {"fitted to a machine", {{"memory_bytes", "asked of it"}}});
+  const auto figures = gpu_profile_figures(file.string());
+  EXPECT_EQ(figures.at(0).source, "asked of it");
+  for (std::size_t i = 1; i < figures.size(); ++i) EXPECT_EQ(figures[i].source, "fitted to a machine");
+  std::filesystem::remove(file);
+}
+
 TEST(GpuProfile, BareNumbersAreUnderstood) {
   auto json = nlohmann::json::parse(shipped_text("h100-80gb"));
   json["host_wake_ns"] = 7000;
