@@ -20,7 +20,7 @@ constexpr std::uint32_t held_out_widths[] = {512, 768};
 constexpr std::uint64_t gpu_expert_bytes_max = 1024 * gpu_width_bytes;
 constexpr std::uint64_t gpu_expert_bytes_min = 1ULL << 20;
 /// Cache and staging slabs and the always-resident parts, in experts, with a tenth to spare.
-constexpr std::uint64_t experts_on_device = 112;
+constexpr std::uint64_t experts_on_device = 130;
 constexpr std::uint64_t experts_on_host = 96;
 
 std::vector<StepTimeConfig> cpu_fitted() {
@@ -68,6 +68,7 @@ std::vector<StepTimeConfig> gpu_fitted(double scale) {
       for (const bool prefetch : {false, true})
         configs.push_back(
             {6, 16, 2, bytes, batch, prefetch ? 64U : 32U, prefetch, bytes / 4, 0, gpu_hidden_size});
+      configs.push_back({6, 16, 2, bytes, batch, 96, false, bytes, 0, gpu_hidden_size});
     }
   }
   return configs;
@@ -77,11 +78,11 @@ std::vector<StepTimeConfig> gpu_held_out(double scale) {
   std::vector<StepTimeConfig> configs;
   for (const std::uint32_t width : held_out_widths) {
     const std::uint64_t bytes = gpu_bytes(width, scale);
-    for (const std::uint32_t slabs : {20U, 48U, 80U}) {
-      for (const std::uint32_t batch : {1U, 2U, 3U, 12U}) {
-        const bool prefetch = (slabs / 4 + batch) % 2 == 0;
-        configs.push_back({6, 16, 2, bytes, batch, slabs, prefetch, bytes / (2 + batch % 4), 0,
-                           gpu_hidden_size});
+    for (const std::uint32_t slabs : {20U, 48U, 80U, 96U}) {
+      for (const std::uint32_t batch : {1U, 2U, 12U}) {
+        const bool prefetch = slabs != 96 && (slabs / 4 + batch) % 2 == 0;
+        configs.push_back(
+            {6, 16, 2, bytes, batch, slabs, prefetch, bytes / (2 + batch % 4), 0, gpu_hidden_size});
       }
     }
   }

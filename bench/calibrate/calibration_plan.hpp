@@ -22,7 +22,8 @@ struct CalibrationPlan {
 [[nodiscard]] CalibrationPlan cpu_plan();
 
 /// For a GPU, whose link nobody can throttle: experts of 8 to 24 MiB, so that a step touches at least 148
-/// MiB, more than the L2 of any GPU known here (126 MB) keeps; batches of 1 to 24. Where `device_bytes` or
+/// MiB, more than the L2 of any GPU known here (126 MB) keeps; batches of 1 to 24. Next to copies over the
+/// link a GPU's own work is short, so that a part has every expert resident. Where `device_bytes` or
 /// `host_bytes` are too few for the largest, all are made smaller alike. Throws Error{out_of_memory} when
 /// that leaves experts of less than 1 MiB.
 [[nodiscard]] CalibrationPlan gpu_plan(std::uint64_t device_bytes, std::uint64_t host_bytes);

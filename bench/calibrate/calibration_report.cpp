@@ -42,8 +42,9 @@ std::string summary(const std::vector<Judged>& judged, const DeviceInfo& device)
       100 * median_error_target, number(100 * error_quantile(judged, 0.9), 1, has_times),
       100 * p90_error_target);
   if (!has_times) {
-    return text + "This is the test vehicle: its times mean nothing, so none is printed and no profile is "
-                  "written.\n";
+    return text +
+           "This is the test vehicle: its times mean nothing, so none is printed and no profile is "
+           "written.\n";
   }
   text += fmt::format("This says how well the sim predicts {} on this machine.", device.name);
   return text + (device.kind == "cpu" ? " It says nothing about GPUs.\n" : "\n");
@@ -70,8 +71,8 @@ std::vector<Judged> not_judged(std::span<const MeasuredConfig> measured) {
 
 std::string judgement_table(const std::vector<Judged>& judged, const DeviceInfo& device) {
   const StepTimeConfig& like = judged.front().measured.config;
-  const std::string title = fmt::format("held-out configuration ({} layers x {} experts, top-{})", like.layers,
-                                        like.experts, like.top_k);
+  const std::string title = fmt::format("held-out configuration ({} layers x {} experts, top-{})",
+                                        like.layers, like.experts, like.top_k);
   std::string text = fmt::format("device  {}\n{:<72} {:>11} {:>11} {:>8}\n", device.name, title,
                                  "measured ms", "sim ms", "error %");
   for (const Judged& j : judged) text += line(j, device.times_mean_something);

@@ -91,9 +91,9 @@ std::string profile_name(const std::string& device_name) {
 ProfileSources calibration_sources(const DeviceInfo& device) {
   const Version version = program_version();
   ProfileSources sources;
-  sources.all = fmt::format("fitted by prophet calibrate ({}, commit {}{}) to whole steps measured on {}",
-                            version.version, version.git_commit, version.git_dirty ? ", modified" : "",
-                            device.name);
+  sources.all =
+      fmt::format("fitted by prophet calibrate ({}, commit {}{}) to whole steps measured on {}",
+                  version.version, version.git_commit, version.git_dirty ? ", modified" : "", device.name);
   sources.of = {{"memory_bytes", fmt::format("what {} has for a program", device.name)},
                 {"flops_per_s", sources.all + ", whose experts are fp32: on a GPU it says nothing of "
                                               "16-bit products on matrix units"},

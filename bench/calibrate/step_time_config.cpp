@@ -97,6 +97,7 @@ std::uint64_t typical_step_ns(Device& device, const HostStore& store, const Step
   const auto oracle = make_predictor(config.prefetch ? "oracle" : "none", predictor);
   StepLoop loop(device, store, trace, workload, engine, make_policy("lru", policy), oracle.get(),
                 schedule.tokens_max());
+  if (config.slabs == workload.grid.size()) loop.preload();
   while (schedule.next()) loop.step(schedule.kind(), schedule.tokens());
   const std::vector<std::uint64_t>& all = loop.finish().step_ns;
   return typical({all.begin() + std::min<std::ptrdiff_t>(warm_up, std::ssize(all) - 1), all.end()});

@@ -17,7 +17,7 @@ struct StepTimeConfig {
   std::uint32_t top_k = 2;
   std::uint64_t expert_bytes = 0;
   std::uint32_t batch = 1;
-  std::uint32_t slabs = 0;
+  std::uint32_t slabs = 0;        ///< as many as experts: all are resident from the first step on
   bool prefetch = false;          ///< with the oracle, one layer ahead, so that copies overlap compute
   std::uint64_t chunk_bytes = 0;  ///< of prefetches
   double link_bytes_per_s = 0;    ///< throttle, of the cpu device only; 0: none

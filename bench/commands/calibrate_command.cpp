@@ -86,7 +86,10 @@ CalibrationPlan settled_plan(const Probed& probed, CalibrateArguments& arguments
 GpuProfile fit(const Probed& probed, std::span<const MeasuredConfig> fitted,
                const CalibrateArguments& arguments) {
   if (!probed.info.times_mean_something) return {};
-  const GpuProfile profile = fit_profile(probed.guess, fitted, arguments.steps / 2);
+  // Half as many are enough where every step is like the next; a GPU's steps are short against the misses of
+  // a cache that is still cold, and those must be the same ones.
+  const std::uint32_t steps = probed.info.kind == "cpu" ? arguments.steps / 2 : arguments.steps;
+  const GpuProfile profile = fit_profile(probed.guess, fitted, steps);
   log_info(fmt::format("fitted: mean |log(sim / measured)| {:.3f} over {} configurations",
                        mean_log_error(profile, fitted, arguments.steps), fitted.size()));
   return profile;
