@@ -98,8 +98,8 @@ TEST(Calibration, StepsOfAGpusShapeRunOnTheCudaDevice) {
 }
 
 /// The configurations with their steps on `machine`.
-std::vector<MeasuredConfig> measured_on(const std::string& machine, const std::vector<StepTimeConfig>& configs,
-                                        std::uint32_t steps) {
+std::vector<MeasuredConfig> measured_on(const std::string& machine,
+                                        const std::vector<StepTimeConfig>& configs, std::uint32_t steps) {
   const std::vector<std::uint64_t> times = measure_steps(machine, configs, steps);
   std::vector<MeasuredConfig> all;
   for (std::size_t c = 0; c < configs.size(); ++c) all.push_back({configs[c], times[c]});
