@@ -9,9 +9,6 @@
 namespace prophet::cuda {
 namespace {
 
-/// A thread's current device belongs to the thread, not to a Device.
-thread_local int current_ordinal = -1;
-
 [[noreturn]] void refuse_device(const std::string& sentence) {
   throw Error(ErrorCode::no_device, sentence);
 }
@@ -85,7 +82,6 @@ Gpu open_gpu(int ordinal) {
   Gpu gpu;
   gpu.ordinal = ordinal;
   check_open(cudaSetDevice(ordinal), "cudaSetDevice", ordinal);
-  current_ordinal = ordinal;
   cudaDeviceProp properties{};
   check_open(cudaGetDeviceProperties(&properties, ordinal), "cudaGetDeviceProperties", ordinal);
   gpu.name = properties.name;
@@ -105,9 +101,11 @@ Gpu open_gpu(int ordinal) {
 }
 
 void make_current(int ordinal, Status& status) {
-  if (current_ordinal == ordinal) return;
+  // The current device is the thread's, and whoever else uses CUDA on it may have changed it.
+  int current = -1;
+  status.check(cudaGetDevice(&current), "cudaGetDevice", "making the device current");
+  if (current == ordinal) return;
   status.check(cudaSetDevice(ordinal), "cudaSetDevice", "making the device current");
-  current_ordinal = ordinal;
 }
 
 std::optional<int> numa_node_of(std::string_view pci_bus_id, const std::string& sysfs) {
