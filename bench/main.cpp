@@ -35,6 +35,7 @@ int run(int argc, char** argv) {
   prophet::add_calibrate_command(app);
   prophet::add_sweep_command(app);
   prophet::add_curve_command(app);
+  prophet::add_measure_command(app);
   prophet::add_trace_command(app);
   prophet::add_models_command(app);
   prophet::add_info_command(app);

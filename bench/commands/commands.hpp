@@ -10,6 +10,7 @@ namespace prophet {
 /// on stderr, and throws prophet::Error; main turns that into one sentence and the exit code.
 void add_curve_command(CLI::App& app);
 void add_calibrate_command(CLI::App& app);
+void add_measure_command(CLI::App& app);
 void add_replay_command(CLI::App& app);
 void add_sweep_command(CLI::App& app);
 void add_trace_command(CLI::App& app);

@@ -62,17 +62,6 @@ std::string known_devices() {
   return known + " or sim:FILE";
 }
 
-/// The number behind "cuda:"; none when `name` is no cuda device at all.
-std::optional<int> cuda_ordinal(std::string_view name) {
-  if (name == "cuda") return 0;
-  if (name.substr(0, cuda_prefix.size()) != cuda_prefix) return std::nullopt;
-  const std::string_view digits = name.substr(cuda_prefix.size());
-  int ordinal = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), ordinal);
-  if (error != std::errc{} || end != digits.data() + digits.size() || ordinal < 0) return std::nullopt;
-  return ordinal;
-}
-
 std::unique_ptr<Device> make_cuda(int ordinal, const DeviceOptions& options) {
   CudaOptions cuda;
   cuda.ordinal = ordinal;
@@ -84,6 +73,16 @@ std::unique_ptr<Device> make_cuda(int ordinal, const DeviceOptions& options) {
 }
 
 }  // namespace
+
+std::optional<int> cuda_ordinal(std::string_view name) {
+  if (name == "cuda") return 0;
+  if (name.substr(0, cuda_prefix.size()) != cuda_prefix) return std::nullopt;
+  const std::string_view digits = name.substr(cuda_prefix.size());
+  int ordinal = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), ordinal);
+  if (error != std::errc{} || end != digits.data() + digits.size() || ordinal < 0) return std::nullopt;
+  return ordinal;
+}
 
 std::unique_ptr<Device> make_device(std::string_view name, const DeviceOptions& options) {
   check_options(name, options);

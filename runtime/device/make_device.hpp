@@ -25,4 +25,7 @@ struct DeviceOptions {
 /// Throws Error{no_device} with a sentence that lists what there is, Error{usage} for options out of range.
 [[nodiscard]] std::unique_ptr<Device> make_device(std::string_view name, const DeviceOptions& options);
 
+/// The number behind "cuda:"; none when `name` is no cuda device at all.
+[[nodiscard]] std::optional<int> cuda_ordinal(std::string_view name);
+
 }  // namespace prophet

@@ -62,6 +62,14 @@ inline constexpr std::uint64_t chunks_per_expert_max = 1ULL << 16;
 /// Of each stream: the first seconds of a replay, at a size that a viewer still opens.
 inline constexpr std::uint64_t timeline_spans_max = 1ULL << 17;
 
+// Measurements of a GPU.
+inline constexpr std::uint64_t measured_copy_bytes_max = 4ULL << 30;
+inline constexpr std::uint32_t measured_copies_max = 1024;
+inline constexpr std::uint32_t measured_list_max = 64;  ///< sizes, slab counts, row counts of one run
+inline constexpr std::uint64_t measured_slab_bytes_max = 1ULL << 30;
+inline constexpr std::uint32_t measured_slabs_max = 4096;
+inline constexpr std::uint32_t measured_rows_max = 1024;
+
 // Predictors: what they may keep.
 /// Learning stops after so many tokens, the last sequence cut: it bounds the time to construct a predictor
 /// and keeps counts exact in a float.
