@@ -137,9 +137,9 @@ void measure_kernel(const KernelArguments& arguments) {
     const measure::Rows crossover = measure::crossover_rows(measured, against);
     const measure::Rows answers = measure::crossover_answers(measured, against);
     tables.push_back({"crossover", crossover, measure::crossover_table(crossover)});
-    tables.push_back(
-        {"crossover_rows", answers,
-         "rows of an expert from which cuBLAS is the faster way\n" + measure::answers_table(answers)});
+    tables.push_back({"crossover_rows", answers,
+                      std::string("rows of an expert from which cuBLAS is the faster way\n") +
+                          measure::answers_table(answers)});
   }
   report_measured(arguments.options, measured.gpu, against, request.repetitions, tables, kernel_legend);
 }

@@ -19,10 +19,9 @@ MeasuredGpu describe(const cuda::Gpu& gpu, cuda::Status& status) {
   status.check(cudaDeviceGetAttribute(&l2_bytes, cudaDevAttrL2CacheSize, gpu.ordinal),
                "cudaDeviceGetAttribute", where);
   facts.l2_bytes = static_cast<std::uint64_t>(std::max(0, l2_bytes));
-  status.check(cudaDeviceGetAttribute(&facts.compute_major, cudaDevAttrComputeCapabilityMajor, gpu.ordinal),
-               "cudaDeviceGetAttribute", where);
-  status.check(cudaDeviceGetAttribute(&facts.compute_minor, cudaDevAttrComputeCapabilityMinor, gpu.ordinal),
-               "cudaDeviceGetAttribute", where);
+  facts.compute_major = gpu.figures.major;
+  facts.compute_minor = gpu.figures.minor;
+  facts.peak_rates = cuda::peak_rates(gpu.figures);
 #ifdef PROPHET_CUDA_ON_CPU
   facts.times_mean_something = false;
 #endif

@@ -74,7 +74,7 @@ Launch prepare_expert_list(CaseMemory& memory, const ExpertCase& what) {
   };
 }
 
-Launch prepare_expert_blas(CaseMemory& memory, const ExpertCase& what, BlasHandle& blas) {
+Launch prepare_expert_blas(CaseMemory& memory, const ExpertCase& what, cuda::BlasHandle& blas) {
   const Activations with(memory, what);
   std::vector<ExpertRows> experts;
   for (const void* slab : draw_slabs(memory, what)) {

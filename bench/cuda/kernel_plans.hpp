@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "bench/cuda/bench_gpu.hpp"
-#include "bench/cuda/blas_handle.hpp"
 #include "bench/cuda/case_memory.hpp"
 #include "bench/measure/kernel_shapes.hpp"
 #include "bench/measure/kernel_work.hpp"
+#include "runtime/device/cuda/blas_handle.hpp"
 
 namespace prophet::measure {
 
@@ -27,6 +27,6 @@ void plan_slab_kernels(const KernelShapes& shapes, std::vector<KernelPlan>& plan
 void plan_routing_kernels(const KernelShapes& shapes, std::vector<KernelPlan>& plans);
 void plan_predictor_kernels(const KernelShapes& shapes, std::vector<KernelPlan>& plans);
 void plan_attention_kernels(const KernelShapes& shapes, std::vector<KernelPlan>& plans);
-void plan_expert_kernels(const KernelShapes& shapes, BlasHandle& blas, std::vector<KernelPlan>& plans);
+void plan_expert_kernels(const KernelShapes& shapes, cuda::BlasHandle& blas, std::vector<KernelPlan>& plans);
 
 }  // namespace prophet::measure

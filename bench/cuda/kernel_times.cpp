@@ -4,6 +4,7 @@
 #include "bench/cuda/expert_cases.hpp"
 #include "bench/cuda/kernel_plans.hpp"
 #include "bench/measure/measurements.hpp"
+#include "runtime/device/cuda/gpu_rates.hpp"
 
 namespace prophet::measure {
 namespace {
@@ -22,7 +23,7 @@ Timing time_plan(BenchGpu& gpu, const std::function<Launch(CaseMemory&)>& prepar
   return device_timing(gpu.time(launch, Before::cache_swept, request.repetitions, kernel));
 }
 
-std::vector<KernelRow> measure_model(BenchGpu& gpu, BlasHandle& blas, const KernelShapes& shapes,
+std::vector<KernelRow> measure_model(BenchGpu& gpu, cuda::BlasHandle& blas, const KernelShapes& shapes,
                                      const KernelRequest& request) {
   std::vector<KernelPlan> plans;
   plan_slab_kernels(shapes, plans);
@@ -40,7 +41,7 @@ std::vector<KernelRow> measure_model(BenchGpu& gpu, BlasHandle& blas, const Kern
 }
 
 /// Both ways over the experts of one token's choice, each with as many rows.
-CrossoverRow compare(BenchGpu& gpu, BlasHandle& blas, const KernelShapes& shapes,
+CrossoverRow compare(BenchGpu& gpu, cuda::BlasHandle& blas, const KernelShapes& shapes,
                      kernels::ExpertFormat format, std::uint32_t rows, const KernelRequest& request) {
   const std::uint32_t experts = shapes.router.top_k;
   const ExpertCase what{expert_layout(shapes, format), shapes.activation, experts, rows};
@@ -66,7 +67,9 @@ MeasuredKernels measure_kernels(const KernelRequest& request) {
   MeasuredKernels measured;
   measured.gpu = gpu.facts();
   {
-    BlasHandle blas(gpu.status());
+    // As the cuda device gives it to its streams.
+    cuda::BlasHandle blas({cuda::blas_workspace_bytes(gpu.gpu().figures)}, gpu.stream(), gpu.status());
+    const Drain drain(gpu);
     for (const std::string& model : request.models) {
       const KernelShapes shapes = kernel_shapes(model);
       for (KernelRow& row : measure_model(gpu, blas, shapes, request))

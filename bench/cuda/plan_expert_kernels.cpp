@@ -84,7 +84,8 @@ Launch prepare_finish(CaseMemory& memory, const ExpertCase& what, FloatFormat fo
 }
 
 /// The product out of the experts; weights as they lie in slabs of 16 bits.
-Launch prepare_products(CaseMemory& memory, const ExpertCase& what, FloatFormat format, BlasHandle& blas) {
+Launch prepare_products(CaseMemory& memory, const ExpertCase& what, FloatFormat format,
+                        cuda::BlasHandle& blas) {
   const kernels::ExpertShape& shape = what.layout.shape;
   const std::uint64_t rows = std::uint64_t{what.experts} * what.rows;
   kernels::cuda::ExpertProducts products;
@@ -101,7 +102,6 @@ Launch prepare_products(CaseMemory& memory, const ExpertCase& what, FloatFormat 
   const ExpertBatch batch = batch_of(memory, no_slabs);
   auto* const pointers = memory.room<std::byte>(kernels::cuda::product_pointers_bytes);
   return [=, &blas](cudaStream_t stream) {
-    if (cublasSetStream(blas.get(), stream) != CUBLAS_STATUS_SUCCESS) return cudaErrorInvalidValue;
     return kernels::cuda::multiply_experts(blas.get(), batch, products, pointers, stream);
   };
 }
@@ -119,7 +119,7 @@ ShapeNumbers shape_of(const ExpertCase& what) {
 }
 
 /// Few tokens and many in one format, and its way to bf16.
-void plan_format(const KernelShapes& shapes, ExpertFormat format, BlasHandle& blas,
+void plan_format(const KernelShapes& shapes, ExpertFormat format, cuda::BlasHandle& blas,
                  std::vector<KernelPlan>& plans) {
   for (const std::uint32_t rows : {1U, kernels::few_token_rows}) {
     const ExpertCase one = case_of(shapes, format, 1, rows);
@@ -147,7 +147,7 @@ void plan_format(const KernelShapes& shapes, ExpertFormat format, BlasHandle& bl
 }
 
 /// What stands around the products of the many-token way, in one type.
-void plan_rows(const KernelShapes& shapes, FloatFormat format, BlasHandle& blas,
+void plan_rows(const KernelShapes& shapes, FloatFormat format, cuda::BlasHandle& blas,
                std::vector<KernelPlan>& plans) {
   const ExpertFormat stored = format == FloatFormat::fp32 ? ExpertFormat::fp32 : ExpertFormat::bf16;
   const std::uint32_t top_k = shapes.router.top_k;
@@ -173,7 +173,7 @@ void plan_rows(const KernelShapes& shapes, FloatFormat format, BlasHandle& blas,
 
 }  // namespace
 
-void plan_expert_kernels(const KernelShapes& shapes, BlasHandle& blas, std::vector<KernelPlan>& plans) {
+void plan_expert_kernels(const KernelShapes& shapes, cuda::BlasHandle& blas, std::vector<KernelPlan>& plans) {
   for (const ExpertFormat format : shapes.formats) plan_format(shapes, format, blas, plans);
   plan_rows(shapes, FloatFormat::bf16, blas, plans);
 }

@@ -41,7 +41,8 @@ constexpr std::array answer_columns{
     Column{"model", "model", "", 1, 0, 13, true},
     Column{"format", "format", "", 1, 0, 10, true},
     Column{"measured_rows", "measured", "rows", 1, 0, 10},
-    Column{"stated_rows", "by roofline", "rows", 1, 0, 11},
+    Column{"profile_rows", "by profile", "rows", 1, 0, 11},
+    Column{"peak_rows", "by peaks", "rows", 1, 0, 11},
 };
 
 const char* units_name(OperationsOn units) {
@@ -113,6 +114,13 @@ Rows measured_rows(const std::vector<CrossoverRow>& all, const CrossoverRow& com
   return found;
 }
 
+/// Null where the rates are not known.
+Rows stated_rows(kernels::ExpertFormat format, const kernels::ExpertRates& rates) {
+  if (!(rates.memory_bytes_per_s > 0 && rates.matrix_flops_per_s > 0 && rates.vector_flops_per_s > 0))
+    return nullptr;
+  return kernels::expert_ffn_crossover_rows(format, rates);
+}
+
 }  // namespace
 
 Rows kernel_rows(const MeasuredKernels& measured, const MeasuredAgainst& against) {
@@ -146,9 +154,10 @@ Rows crossover_answers(const MeasuredKernels& measured, const MeasuredAgainst& a
     answer["measured_rows"] = nullptr;
     if (measured.gpu.times_mean_something)
       answer["measured_rows"] = measured_rows(measured.crossover, compared);
-    answer["stated_rows"] = nullptr;
-    if (against.profile && against.rates.vector_flops_per_s > 0)
-      answer["stated_rows"] = kernels::expert_ffn_crossover_rows(compared.format, against.rates);
+    answer["profile_rows"] = stated_rows(compared.format, against.rates);
+    answer["peak_rows"] = nullptr;  // a vehicle's clocks are none
+    if (measured.gpu.times_mean_something)
+      answer["peak_rows"] = stated_rows(compared.format, measured.gpu.peak_rates);
     answers.push_back(answer);
   }
   return answers;

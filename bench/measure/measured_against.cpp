@@ -9,7 +9,7 @@ MeasuredAgainst choose_profile(const std::string& asked, const MeasuredGpu& gpu)
   if (!own) return against;
   against.profile = load_gpu_profile(*own);
   against.rates = {against.profile->memory_bytes_per_s, against.profile->flops_per_s,
-                   vector_flops_per_s(gpu.compute_major, gpu.compute_minor)};
+                   against.profile->vector_flops_per_s};
   return against;
 }
 

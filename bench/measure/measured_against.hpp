@@ -11,7 +11,7 @@ namespace prophet::measure {
 /// What measured figures are compared with.
 struct MeasuredAgainst {
   std::optional<GpuProfile> profile;
-  kernels::ExpertRates rates;  ///< of the profile and the GPU's fp32 units; all 0 without a profile
+  kernels::ExpertRates rates;  ///< of the profile; all 0 without one
 };
 
 /// `asked`: a profile's name or file, or empty: that of the GPU, if there is one. Throws as load_gpu_profile

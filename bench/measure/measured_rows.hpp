@@ -17,7 +17,8 @@ namespace prophet::measure {
 
 [[nodiscard]] Rows crossover_rows(const MeasuredKernels& measured, const MeasuredAgainst& against);
 /// For each model and format: the smallest measured number of rows from which on cuBLAS was the faster one,
-/// beside what expert_ffn_crossover_rows() says of the profile.
+/// beside what expert_ffn_crossover_rows() says of the profile and of the GPU's own peaks, by which the cuda
+/// device chooses.
 [[nodiscard]] Rows crossover_answers(const MeasuredKernels& measured, const MeasuredAgainst& against);
 [[nodiscard]] std::string crossover_table(const Rows& rows);
 [[nodiscard]] std::string answers_table(const Rows& answers);

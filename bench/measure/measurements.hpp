@@ -21,6 +21,7 @@ struct MeasuredGpu {
   std::uint64_t l2_bytes = 0;
   int compute_major = 0;
   int compute_minor = 0;
+  kernels::ExpertRates peak_rates;   ///< of its clocks and widths, by which the cuda device chooses
   std::string pinned;                ///< how the pinned store memory came about; empty where none was used
   bool times_mean_something = true;  ///< false on the test vehicle: no time may be printed
 };

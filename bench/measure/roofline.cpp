@@ -32,12 +32,6 @@ std::optional<double> bound_ns(const Work& work, const kernels::ExpertRates& rat
   return std::max(memory_s, work.operations / rate) * 1e9;
 }
 
-double vector_flops_per_s(int compute_major, int compute_minor) {
-  if (compute_major == 8 && compute_minor == 0) return 19.5e12;
-  if (compute_major == 9 && compute_minor == 0) return 67e12;
-  return 0;
-}
-
 std::optional<std::string> profile_of_gpu(const std::string& name, std::uint64_t memory_bytes) {
   constexpr std::uint64_t gib = 1ULL << 30;
   for (const char* other : {"PCIe", "PCIE", "NVL"}) {

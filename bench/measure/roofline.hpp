@@ -26,10 +26,6 @@ struct Work {
 /// Latency is not in it. None where a rate that it needs is not known (not positive).
 [[nodiscard]] std::optional<double> bound_ns(const Work& work, const kernels::ExpertRates& rates);
 
-/// "FP32" of the data sheets, in the boost clock: NVIDIA A100 80 GB (19.5 TFLOPS), NVIDIA H100 SXM and H200
-/// (67 TFLOPS). By compute capability, because a GPU profile does not state it; 0 for others.
-[[nodiscard]] double vector_flops_per_s(int compute_major, int compute_minor);
-
 /// The shipped profile that describes a GPU of this name, such as "NVIDIA A100-SXM4-80GB": none for other
 /// GPUs and for variants of other memory or link (PCIe, NVL, GH200), whose rates the profiles do not state.
 [[nodiscard]] std::optional<std::string> profile_of_gpu(const std::string& name, std::uint64_t memory_bytes);

@@ -36,7 +36,8 @@ std::string pad(const Column& column, const std::string& text) {
 template <class TextOf>
 std::string line(std::span<const Column> columns, TextOf text_of) {
   std::string text;
-  for (const Column& column : columns) text += (text.empty() ? "" : " ") + pad(column, text_of(column));
+  for (const Column& column : columns)
+    text += fmt::format("{}{}", text.empty() ? "" : " ", pad(column, text_of(column)));
   text.erase(text.find_last_not_of(' ') + 1);
   return text + "\n";
 }
@@ -48,7 +49,8 @@ std::string csv_cell(const Rows& value) {
   if (text.find_first_of(",\"\n") == std::string::npos) return text;
   std::string quoted = "\"";
   for (const char letter : text) quoted += letter == '"' ? std::string("\"\"") : std::string(1, letter);
-  return quoted + "\"";
+  quoted += '"';
+  return quoted;
 }
 
 }  // namespace
@@ -65,11 +67,11 @@ std::string csv_text(const Rows& rows) {
   for (const Rows& row : rows) {
     if (text.empty()) {
       text = "schema_version";
-      for (const auto& [key, value] : row.items()) text += "," + key;
+      for (const auto& [key, value] : row.items()) text += fmt::format(",{}", key);
       text += "\n";
     }
     text += std::to_string(report_schema_version);
-    for (const auto& [key, value] : row.items()) text += "," + csv_cell(value);
+    for (const auto& [key, value] : row.items()) text += fmt::format(",{}", csv_cell(value));
     text += "\n";
   }
   return text;
