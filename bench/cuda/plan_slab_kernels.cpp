@@ -14,6 +14,12 @@ std::uint64_t* one_sum(CaseMemory& memory) {
   return memory.room<std::uint64_t>(1);
 }
 
+std::vector<std::uint32_t> ascending(std::uint32_t count) {
+  std::vector<std::uint32_t> numbers(count);
+  std::iota(numbers.begin(), numbers.end(), 0U);
+  return numbers;
+}
+
 Launch prepare_checksum(CaseMemory& memory, std::uint64_t size_bytes) {
   return [bytes = memory.drawn(size_bytes), size_bytes, sum = one_sum(memory)](cudaStream_t stream) {
     return kernels::cuda::checksum(bytes, size_bytes, sum, stream);
@@ -29,6 +35,23 @@ Launch prepare_verify(CaseMemory& memory, std::uint64_t size_bytes) {
   };
 }
 
+/// As verify, for several slabs at once.
+Launch prepare_verify_list(CaseMemory& memory, std::uint64_t size_bytes, std::uint32_t slabs) {
+  auto* const report =
+      reinterpret_cast<kernels::cuda::VerifyReport*>(memory.mapped(sizeof(kernels::cuda::VerifyReport)));
+  const std::uint64_t stride_bytes = (size_bytes + 15) / 16 * 16;
+  const std::byte* const first = memory.drawn(stride_bytes * slabs);
+  std::vector<const void*> places;
+  for (std::uint32_t i = 0; i < slabs; ++i) places.push_back(first + i * stride_bytes);
+  const kernels::cuda::SlabList list{memory.values(places), memory.values(ascending(slabs)),
+                                     memory.values(std::vector<std::uint32_t>{slabs}), slabs};
+  const auto* const expected = memory.values(std::vector<std::uint64_t>(slabs, 0));
+  auto* const sums = memory.room<std::uint64_t>(slabs);
+  return [=](cudaStream_t stream) {
+    return kernels::cuda::verify_list(list, size_bytes, expected, 0, sums, report, stream);
+  };
+}
+
 Launch prepare_copy(CaseMemory& memory, std::uint64_t size_bytes) {
   return [from = memory.drawn(size_bytes), to = memory.room<std::byte>(size_bytes), size_bytes,
           sum = one_sum(memory)](cudaStream_t stream) {
@@ -38,12 +61,6 @@ Launch prepare_copy(CaseMemory& memory, std::uint64_t size_bytes) {
 
 PageGrid grid_of(const KernelShapes& shapes) {
   return {std::uint64_t{shapes.page_bytes} * shapes.pages, shapes.pages, shapes.page_bytes};
-}
-
-std::vector<std::uint32_t> ascending(std::uint32_t count) {
-  std::vector<std::uint32_t> numbers(count);
-  std::iota(numbers.begin(), numbers.end(), 0U);
-  return numbers;
 }
 
 Launch prepare_fill(CaseMemory& memory, const KernelShapes& shapes) {
@@ -90,6 +107,13 @@ void plan_slab_kernels(const KernelShapes& shapes, std::vector<KernelPlan>& plan
                    [=](CaseMemory& memory) { return prepare_checksum(memory, bytes); }});
   plans.push_back({"verify", "", slab, checksum_work(bytes),
                    [=](CaseMemory& memory) { return prepare_verify(memory, bytes); }});
+  const std::uint32_t slabs = shapes.router.top_k;
+  const Work one = checksum_work(bytes);
+  plans.push_back({"verify_list",
+                   "",
+                   {{"experts", slabs}, {"expert_bytes", bytes}},
+                   {one.bytes * slabs, one.operations * slabs, one.units},
+                   [=](CaseMemory& memory) { return prepare_verify_list(memory, bytes, slabs); }});
   plans.push_back({"copy_with_checksum", "", slab, copy_with_checksum_work(bytes),
                    [=](CaseMemory& memory) { return prepare_copy(memory, bytes); }});
   const ShapeNumbers pages{{"pages", shapes.pages}, {"page_bytes", shapes.page_bytes}};
