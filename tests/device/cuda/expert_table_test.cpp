@@ -17,9 +17,9 @@ namespace {
 std::vector<std::uint32_t> read(const ExpertTable& table, cudaStream_t stream) {
   std::vector<std::uint32_t> entries(table.experts());
   EXPECT_EQ(cudaStreamSynchronize(stream), cudaSuccess);
-  EXPECT_EQ(cudaMemcpy(entries.data(), table.entries(), entries.size() * sizeof entries[0],
-                       cudaMemcpyDeviceToHost),
-            cudaSuccess);
+  EXPECT_EQ(
+      cudaMemcpy(entries.data(), table.entries(), entries.size() * sizeof entries[0], cudaMemcpyDeviceToHost),
+      cudaSuccess);
   return entries;
 }
 
