@@ -200,8 +200,8 @@ class CudaDeviceOnRuntime final : public CudaDevice {
 
 void CudaDeviceOnRuntime::copy(StreamId stream, BufferView destination, BufferView source,
                                std::uint64_t tag) {
-  enter("copy");
   const Status::Submission submission(status_);
+  enter("copy");
   check_copy(memory_.buffers(), destination, source);
   StreamState& to = streams_[stream];
   if (source.size_bytes == 0) return;
@@ -214,8 +214,8 @@ void CudaDeviceOnRuntime::copy(StreamId stream, BufferView destination, BufferVi
 }
 
 void CudaDeviceOnRuntime::launch(StreamId stream, const ComputeOp& op, std::uint64_t tag) {
-  enter("launch");
   const Status::Submission submission(status_);
+  enter("launch");
   check_compute_op(memory_.buffers(), op);
   StreamState& to = streams_[stream];
   to.submit_copies(status_);
@@ -230,8 +230,8 @@ void CudaDeviceOnRuntime::launch(StreamId stream, const ComputeOp& op, std::uint
 }
 
 void CudaDeviceOnRuntime::record(StreamId stream, EventId event) {
-  enter("record");
   const Status::Submission submission(status_);
+  enter("record");
   StreamState& to = streams_[stream];
   const cudaEvent_t recorded = events_[event];
   to.submit_copies(status_);
@@ -239,8 +239,8 @@ void CudaDeviceOnRuntime::record(StreamId stream, EventId event) {
 }
 
 void CudaDeviceOnRuntime::wait(StreamId stream, EventId event) {
-  enter("wait");
   const Status::Submission submission(status_);
+  enter("wait");
   StreamState& to = streams_[stream];
   const cudaEvent_t awaited = events_[event];
   to.submit_copies(status_);
