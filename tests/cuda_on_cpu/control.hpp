@@ -15,7 +15,9 @@ namespace prophet::cuda_on_cpu {
 /// The machine. The first values come from the environment (see README.md); set_machine replaces them, and
 /// must be called while nothing is alive and nothing runs.
 struct Machine {
-  int device_count = 1;                                ///< 0 to 8
+  int device_count = 1;      ///< 0 to 8
+  int capability_major = 9;  ///< compute capability
+  int capability_minor = 0;
   std::size_t memory_bytes = std::size_t{8} << 30;     ///< of each device
   std::size_t context_bytes = std::size_t{448} << 20;  ///< of these, taken by the context itself
   unsigned jitter_us = 0;  ///< every operation waits a random time below this before it runs

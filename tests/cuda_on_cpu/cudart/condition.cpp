@@ -30,12 +30,6 @@ cudaGraphConditionalHandle new_condition(unsigned value) {
   return all.next;
 }
 
-bool is_condition(cudaGraphConditionalHandle handle) {
-  Conditions& all = conditions();
-  const QuietLock lock(all.mutex);
-  return all.values.contains(handle);
-}
-
 unsigned condition(cudaGraphConditionalHandle handle) {
   Conditions& all = conditions();
   const QuietLock lock(all.mutex);

@@ -7,7 +7,6 @@ namespace prophet::cuda_on_cpu {
 /// The values of conditional handles: kernels set them (cudaGraphSetConditional), conditional nodes read
 /// them.
 [[nodiscard]] cudaGraphConditionalHandle new_condition(unsigned value);
-[[nodiscard]] bool is_condition(cudaGraphConditionalHandle handle);
 [[nodiscard]] unsigned condition(cudaGraphConditionalHandle handle);
 void set_condition(cudaGraphConditionalHandle handle, unsigned value);
 

@@ -2,6 +2,8 @@
 
 #include <driver_types.h>
 
+#include "tests/cuda_on_cpu/control.hpp"
+
 namespace prophet::cuda_on_cpu {
 
 std::string device_name(int device) {
@@ -99,10 +101,10 @@ bool device_attribute(int attribute, int device, int& value) {
       value = figures.memory_clock_khz;
       break;
     case cudaDevAttrComputeCapabilityMajor:
-      value = figures.major;
+      value = machine().capability_major;
       break;
     case cudaDevAttrComputeCapabilityMinor:
-      value = figures.minor;
+      value = machine().capability_minor;
       break;
     case cudaDevAttrPciBusId:
       value = device + 1;

@@ -7,8 +7,6 @@
 namespace prophet::cuda_on_cpu {
 
 struct DeviceFigures {
-  int major = 9;
-  int minor = 0;
   int multiprocessors = 132;
   int warp_threads = 32;
   int block_threads = 1024;

@@ -15,6 +15,7 @@ namespace prophet::cuda_on_cpu {
 /// it is then; a later record is another one.
 struct Event {
   unsigned flags = 0;
+  int device = 0;
   std::mutex mutex;
   Signal recorded;                   ///< null: never recorded
   std::shared_ptr<Capture> capture;  ///< the capture in which it was recorded last

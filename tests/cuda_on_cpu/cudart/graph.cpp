@@ -25,6 +25,28 @@ NodePtr copy_of(const GraphNode& node, const Copies& copies) {
   return copy;
 }
 
+bool may_stand_in_a_body(cudaGraphNodeType type) {
+  return type == cudaGraphNodeTypeKernel || type == cudaGraphNodeTypeEmpty ||
+         type == cudaGraphNodeTypeGraph || type == cudaGraphNodeTypeMemcpy ||
+         type == cudaGraphNodeTypeMemset || type == cudaGraphNodeTypeConditional;
+}
+
+/// Collects the handles that nodes of the graph and of its bodies decide by.
+bool bodies_are_allowed(const Graph& graph, std::unordered_set<cudaGraphConditionalHandle>& decided) {
+  for (const NodePtr& node : graph.nodes) {
+    if (!node->conditional) continue;
+    decided.insert(node->conditional->handle);
+    for (const GraphPtr& body : node->conditional->bodies) {
+      const bool allowed = std::all_of(body->nodes.begin(), body->nodes.end(),
+                                       [](const NodePtr& inner) { return may_stand_in_a_body(inner->type); });
+      if (!allowed || !bodies_are_allowed(*body, decided)) return false;
+      for (const auto& known : body->conditional_handles)
+        if (!decided.contains(known.handle)) return false;
+    }
+  }
+  return true;
+}
+
 const Graph* chosen_body(const Conditional& conditional) {
   const unsigned value = condition(conditional.handle);
   std::size_t index = value;
@@ -109,6 +131,22 @@ NodePtr find_node(const Graph& graph, cudaGraphNode_t handle) {
   const auto found = std::find_if(graph.nodes.begin(), graph.nodes.end(),
                                   [&](const NodePtr& node) { return handle_of(*node) == handle; });
   return found == graph.nodes.end() ? nullptr : *found;
+}
+
+bool owns_condition(const Graph& graph, cudaGraphConditionalHandle handle) {
+  const bool is_own = std::any_of(graph.conditional_handles.begin(), graph.conditional_handles.end(),
+                                  [&](const auto& known) { return known.handle == handle; });
+  const GraphPtr around = graph.around.lock();
+  return is_own || (around && owns_condition(*around, handle));
+}
+
+bool may_be_instantiated(const Graph& graph) {
+  std::unordered_set<cudaGraphConditionalHandle> decided;
+  if (!bodies_are_allowed(graph, decided)) return false;
+  const bool has_conditions = !decided.empty();
+  if (has_conditions && graph.instantiated.lock()) return false;
+  return std::all_of(graph.conditional_handles.begin(), graph.conditional_handles.end(),
+                     [&](const auto& known) { return decided.contains(known.handle); });
 }
 
 GraphPtr copy_of(const Graph& graph) {

@@ -41,6 +41,8 @@ struct Graph {
     bool assign = false;  ///< at every launch
   };
   std::vector<HandleDefault> conditional_handles;
+  std::weak_ptr<Graph> around;        ///< of a body: the graph that its node stands in
+  std::weak_ptr<Graph> instantiated;  ///< the latest executable graph that was made of it
   std::uint64_t launches = 0;
   Signal last_launch;
 };
@@ -62,6 +64,13 @@ using GraphPtr = std::shared_ptr<Graph>;
   return reinterpret_cast<cudaGraphNode_t>(&node);
 }
 [[nodiscard]] NodePtr find_node(const Graph& graph, cudaGraphNode_t handle);
+
+/// Whether CUDA lets a node of `graph` decide by the handle: it is of this graph or of one around it.
+[[nodiscard]] bool owns_condition(const Graph& graph, cudaGraphConditionalHandle handle);
+
+/// Whether the graph keeps what CUDA demands of conditional nodes: bodies hold nodes of some types only,
+/// every handle has a node, and there is one executable graph of it at a time.
+[[nodiscard]] bool may_be_instantiated(const Graph& graph);
 
 /// A graph that shares no node with the original.
 [[nodiscard]] GraphPtr copy_of(const Graph& graph);

@@ -54,6 +54,7 @@ bool attributes_are_whole(const cudaMemcpyAttributes* attributes, const size_t* 
   for (std::size_t i = 0; i < number; ++i) {
     const auto order = attributes[i].srcAccessOrder;
     if (order <= cudaMemcpySrcAccessOrderInvalid || order > cudaMemcpySrcAccessOrderAny) return false;
+    if ((attributes[i].flags & ~unsigned{cudaMemcpyFlagPreferOverlapWithCompute}) != 0) return false;
     if (i != 0 && first[i] <= first[i - 1]) return false;
   }
   return first[number - 1] < copies;
@@ -93,9 +94,12 @@ cudaError_t cudaMemcpy(void* destination, const void* source, size_t bytes, cuda
     if (const cudaError_t refusal = plan_copy(copy, destination, source, bytes, kind); refusal != cudaSuccess)
       return refusal;
     const StreamPtr stream = legacy_stream(current_device());
+    // As CUDA says of them: the one waits for what is before it and only until its source has been read, the
+    // other for nothing.
+    const bool is_staged = copy.source_is_pageable && copy.engine == Engine::to_device;
+    if (is_staged) synchronise(*stream);
     const cudaError_t result = copy_async(copy, stream);
-    // As CUDA says of it, a copy within the device does not wait.
-    if (result == cudaSuccess && !copy.within_device) synchronise(*stream);
+    if (result == cudaSuccess && !is_staged && !copy.within_device) synchronise(*stream);
     return result;
   });
 }

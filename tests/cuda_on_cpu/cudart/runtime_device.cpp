@@ -44,8 +44,8 @@ void describe(cudaDeviceProp& properties, int device) {
   properties.maxGridSize[0] = 0x7FFFFFFF;
   properties.maxGridSize[1] = properties.maxGridSize[2] = 65535;
   properties.totalConstMem = 64 << 10;
-  properties.major = figures.major;
-  properties.minor = figures.minor;
+  properties.major = machine().capability_major;
+  properties.minor = machine().capability_minor;
   properties.multiProcessorCount = figures.multiprocessors;
   properties.canMapHostMemory = 1;
   properties.canUseHostPointerForRegisteredMem = 1;

@@ -16,6 +16,7 @@ cudaError_t create_event(cudaEvent_t* handle, unsigned flags) {
   if (handle == nullptr || (flags & ~known) != 0) return cudaErrorInvalidValue;
   auto event = std::make_shared<Event>();
   event->flags = flags;
+  event->device = current_device();
   *handle = events().add(std::move(event));
   return cudaSuccess;
 }
@@ -33,7 +34,7 @@ bool record_in_capture(const Stream& stream, Event& event) {
 cudaError_t record(cudaEvent_t event, cudaStream_t stream) {
   const StreamPtr found = find_stream(stream);
   const auto recorded = events().find(event);
-  if (!found || !recorded) return cudaErrorInvalidResourceHandle;
+  if (!found || !recorded || found->device != recorded->device) return cudaErrorInvalidResourceHandle;
   const QuietLock lock(recorded->mutex);
   if (record_in_capture(*found, *recorded)) return cudaSuccess;
   Signal signal;

@@ -20,8 +20,10 @@ cudaError_t instantiate(cudaGraphExec_t* exec, cudaGraph_t graph, unsigned long 
                                        cudaGraphInstantiateFlagUseNodePriority;
   if (exec == nullptr || (flags & ~known) != 0) return cudaErrorInvalidValue;
   const GraphPtr found = graphs().find(graph);
-  if (!found) return cudaErrorInvalidValue;
-  *exec = graph_execs().add(copy_of(*found));
+  if (!found || !may_be_instantiated(*found)) return cudaErrorInvalidValue;
+  GraphPtr made = copy_of(*found);
+  found->instantiated = made;
+  *exec = graph_execs().add(std::move(made));
   return cudaSuccess;
 }
 
@@ -75,14 +77,15 @@ std::size_t bodies_allowed_max(cudaGraphConditionalNodeType type) {
   return type == cudaGraphCondTypeWhile ? 1 : 1024;
 }
 
-cudaError_t make_conditional(GraphNode& node, cudaConditionalNodeParams& parameters) {
-  if (!is_condition(parameters.handle) || parameters.size == 0) return cudaErrorInvalidValue;
+cudaError_t make_conditional(const GraphPtr& graph, GraphNode& node, cudaConditionalNodeParams& parameters) {
+  if (!owns_condition(*graph, parameters.handle) || parameters.size == 0) return cudaErrorInvalidValue;
   if (parameters.size > bodies_allowed_max(parameters.type)) return cudaErrorInvalidValue;
   node.conditional = std::make_shared<Conditional>();
   node.conditional->handle = parameters.handle;
   node.conditional->type = parameters.type;
   for (unsigned i = 0; i < parameters.size; ++i) {
     node.conditional->bodies.push_back(std::make_shared<Graph>());
+    node.conditional->bodies.back()->around = graph;
     node.conditional->handles.push_back(body_graphs().add(node.conditional->bodies.back()));
   }
   parameters.phGraph_out = node.conditional->handles.data();
@@ -102,7 +105,8 @@ cudaError_t add_node(cudaGraphNode_t* handle, const GraphPtr& graph, const cudaG
   // Kernels, copies and fills come from capture; what capture cannot make is made here.
   cudaError_t made = cudaErrorNotSupported;
   if (parameters.type == cudaGraphNodeTypeEmpty) made = cudaSuccess;
-  if (parameters.type == cudaGraphNodeTypeConditional) made = make_conditional(*node, parameters.conditional);
+  if (parameters.type == cudaGraphNodeTypeConditional)
+    made = make_conditional(graph, *node, parameters.conditional);
   if (made != cudaSuccess) return made;
   *handle = handle_of(*node);
   graph->nodes.push_back(std::move(node));

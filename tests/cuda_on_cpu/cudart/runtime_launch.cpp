@@ -71,12 +71,15 @@ cudaError_t enqueue(dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_
   return call("cudaLaunchKernel", [&] {
     if (!block_is_possible(block) || !grid_is_possible(grid)) return cudaErrorInvalidConfiguration;
     if (shared_bytes > shared_bytes_allowed(kernel_or_null)) return cudaErrorInvalidValue;
+    const StreamPtr found = find_stream(stream);
+    // Kernels are those of the current device, and a stream takes its own device's only.
+    if (!found || found->device != current_device()) return cudaErrorInvalidResourceHandle;
     Work work{.type = cudaGraphNodeTypeKernel, .operation = {}};
     work.operation.run = [=, thread = std::move(body)] {
       run_grid(grid, block, shared_bytes, thread);
       return cudaSuccess;
     };
-    return cuda_on_cpu::enqueue(find_stream(stream), std::move(work));
+    return cuda_on_cpu::enqueue(found, std::move(work));
   });
 }
 

@@ -61,10 +61,11 @@ const EntryPoint* find_entry_point(const char* name) {
 using namespace prophet::cuda_on_cpu;
 
 extern "C" cudaError_t cudaGetDriverEntryPointByVersion(const char* symbol, void** function, unsigned version,
-                                                        unsigned long long /*flags*/,
+                                                        unsigned long long flags,
                                                         cudaDriverEntryPointQueryResult* status) {
   return call(__func__, [&] {
-    if (symbol == nullptr || function == nullptr) return cudaErrorInvalidValue;
+    if (symbol == nullptr || function == nullptr || flags > cudaEnablePerThreadDefaultStream)
+      return cudaErrorInvalidValue;
     const EntryPoint* found = find_entry_point(symbol);
     const bool old_enough = version <= CUDA_VERSION;
     *function = found != nullptr && old_enough ? found->function : nullptr;

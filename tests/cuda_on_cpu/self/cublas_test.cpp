@@ -62,7 +62,7 @@ struct TestMatrix {
         host(static_cast<std::size_t>(leading) * static_cast<std::size_t>(column_count)),
         device(host.size(), false) {
     for (T& value : host) value = from_float<T>(static_cast<float>(2 * random.uniform() - 1));
-    expect_ok(cudaMemcpy(device.data(), host.data(), device.bytes(), cudaMemcpyHostToDevice));
+    put(device.data(), host.data(), device.bytes());
   }
   [[nodiscard]] float at(int row, int column) const {
     return to_float(host[static_cast<std::size_t>(column * leading + row)]);
@@ -146,15 +146,15 @@ TEST_F(Cublas, GroupsOfProductsReadTheirAddressesFromTheDevice) {
   const auto values = device_memory<float>(16);
   std::vector<float> host(16, 0);
   host = {2, 3, 5, 7, 11, 13, 17, 0, 0, 0, 0, 0, 0, 0, 0, 0};
-  expect_ok(cudaMemcpy(values.data(), host.data(), values.bytes(), cudaMemcpyHostToDevice));
+  put(values.data(), host.data(), values.bytes());
   float* v = values.data();
   const std::vector<const float*> left = {v, v + 1, v + 3};
   const std::vector<const float*> right = {v + 2, v + 2, v + 5};
   const std::vector<float*> result = {v + 8, v + 9, v + 10};
   const auto device_lists = device_memory<void*>(9);
-  expect_ok(cudaMemcpy(device_lists.data(), left.data(), 24, cudaMemcpyHostToDevice));
-  expect_ok(cudaMemcpy(device_lists.data() + 3, right.data(), 24, cudaMemcpyHostToDevice));
-  expect_ok(cudaMemcpy(device_lists.data() + 6, result.data(), 24, cudaMemcpyHostToDevice));
+  put(device_lists.data(), left.data(), 24);
+  put(device_lists.data() + 3, right.data(), 24);
+  put(device_lists.data() + 6, result.data(), 24);
   const cublasOperation_t plain[] = {CUBLAS_OP_N, CUBLAS_OP_N};
   const int m[] = {1, 2};
   const int n[] = {1, 1};
@@ -185,7 +185,7 @@ TEST_F(Cublas, ProductsAtEqualDistances) {
   const OwnedHandle handle(stream);
   const auto values = device_memory<float>(6);
   const std::vector<float> host = {2, 3, 10, 100, 0, 0};
-  expect_ok(cudaMemcpy(values.data(), host.data(), values.bytes(), cudaMemcpyHostToDevice));
+  put(values.data(), host.data(), values.bytes());
   float* v = values.data();
   expect_ok(cublasGemmStridedBatchedEx(handle, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &one, v, CUDA_R_32F, 1, 1,
                                        v + 2, CUDA_R_32F, 1, 1, &zero, v + 4, CUDA_R_32F, 1, 1, 2,
@@ -225,7 +225,7 @@ TEST_F(Cublas, ProductsUseTheWorkspaceThatTheHandleWasGivenAfterItsStream) {
     return calls().count("cublasOwnWorkspace");
   };
   EXPECT_EQ(multiply(), 1U);
-  expect_ok(cudaMemcpy(workspace.data(), zeros.data(), 8192, cudaMemcpyHostToDevice));
+  put(workspace.data(), zeros.data(), 8192);
   expect_ok(cublasSetWorkspace(handle, workspace.data(), 8192));
   EXPECT_EQ(multiply(), 0U);
   const std::vector<float> left = read_back(workspace);

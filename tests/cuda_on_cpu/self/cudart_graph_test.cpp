@@ -218,11 +218,70 @@ TEST_F(CudartGraph, AConditionalNodeRunsItsBodyWhenAKernelSaysSo) {
   expect_ok(cudaStreamEndCapture(body_stream, &body));
   graph.end_capture_and_instantiate(stream);
   for (const unsigned value : {1U, 0U, 1U}) {
-    expect_ok(cudaMemcpy(wanted.data(), &value, sizeof value, cudaMemcpyHostToDevice));
+    put(wanted.data(), &value, sizeof value);
     expect_ok(cudaGraphLaunch(graph.exec, stream));
     expect_ok(cudaStreamSynchronize(stream));
     EXPECT_EQ(read_back(output)[0], value != 0 ? 107 : 100);
   }
+}
+
+/// A graph of one IF node, whose handle is `handle` or, where that is 0, one of its own.
+struct Decided {
+  explicit Decided(cudaGraphConditionalHandle handle = 0) {
+    expect_ok(cudaGraphCreate(&graph.graph, 0));
+    own = new_handle();
+    parameters.type = cudaGraphNodeTypeConditional;
+    parameters.conditional.handle = handle != 0 ? handle : own;
+    parameters.conditional.type = cudaGraphCondTypeIf;
+    parameters.conditional.size = 1;
+    cudaGraphNode_t node = nullptr;
+    added = cudaGraphAddNode(&node, graph.graph, nullptr, nullptr, 0, &parameters);
+  }
+  [[nodiscard]] cudaGraphConditionalHandle new_handle() const {
+    cudaGraphConditionalHandle handle = 0;
+    expect_ok(cudaGraphConditionalHandleCreate(&handle, graph.graph, 0, cudaGraphCondAssignDefault));
+    return handle;
+  }
+  OwnedGraph graph;
+  cudaGraphConditionalHandle own = 0;
+  cudaGraphNodeParams parameters{};
+  cudaError_t added = cudaSuccess;
+};
+
+TEST_F(CudartGraph, ANodeDecidesByAHandleOfItsOwnGraphOrOfOneAround) {
+  const Decided outer;
+  expect_ok(outer.added);
+  EXPECT_EQ(Decided(outer.own).added, cudaErrorInvalidValue) << "a handle of another graph";
+  cudaGraphNodeParams inner = outer.parameters;
+  inner.conditional.phGraph_out = nullptr;
+  inner.conditional.handle = outer.new_handle();
+  cudaGraphNode_t node = nullptr;
+  expect_ok(
+      cudaGraphAddNode(&node, outer.parameters.conditional.phGraph_out[0], nullptr, nullptr, 0, &inner));
+  (void)cudaGetLastError();
+}
+
+TEST_F(CudartGraph, WhatConditionalNodesForbidIsRefusedWhenTheGraphIsMade) {
+  cudaGraphExec_t second = nullptr;
+  Decided twice;
+  expect_ok(cudaGraphInstantiate(&twice.graph.exec, twice.graph.graph, 0));
+  EXPECT_EQ(cudaGraphInstantiate(&second, twice.graph.graph, 0), cudaErrorInvalidValue);
+  expect_ok(cudaGraphExecDestroy(twice.graph.exec));
+  expect_ok(cudaGraphInstantiate(&twice.graph.exec, twice.graph.graph, 0));
+
+  const Decided without_node;
+  static_cast<void>(without_node.new_handle());
+  EXPECT_EQ(cudaGraphInstantiate(&second, without_node.graph.graph, 0), cudaErrorInvalidValue);
+
+  const Decided calls_the_host;
+  const OwnedStream stream;
+  cudaGraph_t body = calls_the_host.parameters.conditional.phGraph_out[0];
+  expect_ok(cudaStreamBeginCaptureToGraph(stream, body, nullptr, nullptr, 0, cudaStreamCaptureModeRelaxed));
+  expect_ok(cudaLaunchHostFunc(
+      stream, [](void*) {}, nullptr));
+  expect_ok(cudaStreamEndCapture(stream, &body));
+  EXPECT_EQ(cudaGraphInstantiate(&second, calls_the_host.graph.graph, 0), cudaErrorInvalidValue);
+  (void)cudaGetLastError();
 }
 
 TEST_F(CudartGraph, LeftOverGraphsAreReported) {

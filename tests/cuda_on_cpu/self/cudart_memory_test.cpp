@@ -125,6 +125,31 @@ TEST_F(CudartMemory, APinnedSourceMayNot) {
   EXPECT_EQ(read_back(device)[0], 2);
 }
 
+/// What a stream that does not wait for the default one finds where cudaMemcpy has put a 2 over a 1.
+int found_behind_a_staged_copy(bool await_it) {
+  const OwnedStream stream;
+  const auto device = device_memory<unsigned char>(1);
+  const auto found = pinned_memory<unsigned char>(1);
+  const unsigned char source = 2;
+  expect_ok(cudaMemset(device.data(), 1, 1));
+  expect_ok(cudaDeviceSynchronize());
+  expect_ok(cudaMemcpy(device.data(), &source, 1, cudaMemcpyHostToDevice));
+  if (await_it) expect_ok(cudaStreamSynchronize(cudaStreamLegacy));
+  expect_ok(cudaMemcpyAsync(found.data(), device.data(), 1, cudaMemcpyDeviceToHost, stream));
+  expect_ok(cudaStreamSynchronize(stream));
+  return found[0];
+}
+
+TEST_F(CudartMemory, ACopyFromPageableMemoryMayArriveAfterItsCallHasReturned) {
+  int late = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    play(true, seed);
+    late += found_behind_a_staged_copy(false) == 1;
+    EXPECT_EQ(found_behind_a_staged_copy(true), 2);
+  }
+  EXPECT_GT(late, 0);
+}
+
 TEST_F(CudartMemory, RegisteredMemoryIsMappedUntilItIsUnregistered) {
   std::vector<char> host(8192);
   void* device = nullptr;
@@ -178,6 +203,10 @@ TEST_F(CudartMemory, ABatchCopiesAllOfItsRanges) {
   batch.firsts[0] = 1;
   EXPECT_EQ(batch.submit(stream), cudaErrorInvalidValue);
   batch.firsts[0] = 0;
+  batch.attributes[0].flags = 2;
+  EXPECT_EQ(batch.submit(stream), cudaErrorInvalidValue) << "a flag that there is not";
+  batch.attributes[0].flags = cudaMemcpyFlagPreferOverlapWithCompute;
+  expect_ok(batch.submit(stream));
   batch.sizes.back() = 9 * sizeof(int);
   EXPECT_EQ(batch.submit(stream), cudaErrorInvalidValue) << "a copy beyond the end of its allocation";
   (void)cudaGetLastError();
@@ -271,6 +300,26 @@ TEST_F(CudartMemory, AsManyDevicesAsTheMachineSays) {
   EXPECT_EQ(cudaSetDevice(0), cudaErrorNoDevice);
   none.device_count = 1;
   set_machine(none);
+  (void)cudaGetLastError();
+}
+
+TEST_F(CudartMemory, AStreamTakesKernelsAndEventsOfItsOwnDeviceOnly) {
+  Machine two = machine();
+  two.device_count = 2;
+  set_machine(two);
+  {
+    const OwnedStream stream;
+    expect_ok(cudaSetDevice(1));
+    const OwnedEvent event;
+    const OwnedStream own_stream;
+    EXPECT_EQ(simt::enqueue(dim3(1), dim3(1), 0, stream, nullptr, [] {}), cudaErrorInvalidResourceHandle);
+    EXPECT_EQ(cudaEventRecord(event, stream), cudaErrorInvalidResourceHandle);
+    expect_ok(simt::enqueue(dim3(1), dim3(1), 0, own_stream, nullptr, [] {}));
+    expect_ok(cudaEventRecord(event, own_stream));
+    expect_ok(cudaStreamWaitEvent(stream, event, 0));
+    expect_ok(cudaStreamSynchronize(stream));
+  }
+  expect_ok(cudaSetDevice(0));
   (void)cudaGetLastError();
 }
 

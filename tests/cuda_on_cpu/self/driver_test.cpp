@@ -54,6 +54,8 @@ TEST_F(Driver, FunctionsAreHandedOutByName) {
   EXPECT_EQ(found, nullptr);
   expect_ok(cudaGetDriverEntryPointByVersion("cuInit", &found, 99000, 0, &status));
   EXPECT_EQ(status, cudaDriverEntryPointVersionNotSufficent);
+  EXPECT_EQ(cudaGetDriverEntryPointByVersion("cuInit", &found, 13000, 8, &status), cudaErrorInvalidValue);
+  (void)cudaGetLastError();
 }
 
 TEST_F(Driver, MappedMemoryIsDeviceMemoryOnceAccessIsSet) {

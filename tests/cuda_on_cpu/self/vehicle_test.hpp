@@ -102,6 +102,13 @@ OwnedMemory<T> pinned_memory(std::size_t size) {
   return OwnedMemory<T>(size, true);
 }
 
+/// Copies from pageable memory and waits for what has been read there to arrive, as no stream of its own
+/// would.
+inline void put(void* device, const void* host, std::size_t bytes) {
+  expect_ok(cudaMemcpy(device, host, bytes, cudaMemcpyHostToDevice));
+  expect_ok(cudaStreamSynchronize(cudaStreamLegacy));
+}
+
 template <class T>
 std::vector<T> read_back(const OwnedMemory<T>& device) {
   std::vector<T> values(device.size());

@@ -30,6 +30,7 @@ class VirtualArenaTest : public ::testing::Test {
     status_.check(cudaMemcpy(arena.address(side) + block * arena.block_bytes(), bytes.data(), bytes.size(),
                              cudaMemcpyHostToDevice),
                   "cudaMemcpy", "test");
+    status_.check(cudaStreamSynchronize(cudaStreamLegacy), "cudaStreamSynchronize", "test");
   }
   int read(const VirtualArena& arena, Side side, std::uint32_t block) {
     unsigned char value = 0;

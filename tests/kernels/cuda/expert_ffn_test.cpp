@@ -219,6 +219,7 @@ TEST_F(CudaExpertFfn, AReplayedGraphFollowsTheRouting) {
     expect_ok(cudaMemcpy(rows.data(), routed.rows.data(), routed.rows.size() * sizeof(std::uint32_t),
                          cudaMemcpyHostToDevice));
     expect_ok(cudaMemcpy(count.data(), &experts, sizeof experts, cudaMemcpyHostToDevice));
+    expect_ok(cudaStreamSynchronize(cudaStreamLegacy));  // the graph's stream does not wait for these copies
     expect_ok(cudaGraphLaunch(replay, stream));
     std::vector<float> found = output.read();
     found.resize(routed.output_floats());

@@ -203,6 +203,7 @@ TEST_F(CudaResolve, AReplayedGraphFollowsTheTableAndTheRouting) {
     DeviceLists::write(ids, routing.ids);
     lists.change_table(routing.slab_of);
     report.clear();
+    expect_ok(cudaStreamSynchronize(cudaStreamLegacy));  // the graph's stream does not wait for these copies
     expect_ok(cudaGraphLaunch(replay, stream));
     ResolveReport expected_report{};
     resolve_on_host(routing, arena.data(), expected, expected_report);
