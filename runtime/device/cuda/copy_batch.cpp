@@ -33,18 +33,24 @@ void CopyBatch::add(const PlainCopy& copy, std::uint64_t tag) noexcept {
 void CopyBatch::submit(cudaStream_t stream, Status& status) {
   const std::size_t count = count_;
   forget();
-  if (count == 1) {
-    status.check(cudaMemcpyAsync(destinations_[0], sources_[0], sizes_[0], cudaMemcpyDefault, stream),
-                 "cudaMemcpyAsync", "copy");
-    return;
-  }
+  if (count == 1) return submit_one(0, stream, status);
   cudaMemcpyAttributes in_stream_order{};
   in_stream_order.srcAccessOrder = cudaMemcpySrcAccessOrderStream;
   in_stream_order.flags = cudaMemcpyFlagPreferOverlapWithCompute;
   std::size_t first_with_it = 0;
-  status.check(cudaMemcpyBatchAsync(destinations_.data(), sources_.data(), sizes_.data(), count,
-                                    &in_stream_order, &first_with_it, 1, stream),
-               "cudaMemcpyBatchAsync", "copy");
+  const cudaError_t result = cudaMemcpyBatchAsync(destinations_.data(), sources_.data(), sizes_.data(), count,
+                                                  &in_stream_order, &first_with_it, 1, stream);
+  if (result != cudaErrorNotSupported) {
+    status.check(result, "cudaMemcpyBatchAsync", "copy");
+    return;
+  }
+  static_cast<void>(cudaGetLastError());
+  for (std::size_t i = 0; i < count; ++i) submit_one(i, stream, status);
+}
+
+void CopyBatch::submit_one(std::size_t at, cudaStream_t stream, Status& status) {
+  status.check(cudaMemcpyAsync(destinations_[at], sources_[at], sizes_[at], cudaMemcpyDefault, stream),
+               "cudaMemcpyAsync", "copy");
 }
 
 }  // namespace prophet::cuda

@@ -32,7 +32,8 @@ class CopyBatch {
   [[nodiscard]] bool fits(const PlainCopy& copy) const noexcept;
   /// REQUIRES: fits(copy).
   void add(const PlainCopy& copy, std::uint64_t tag) noexcept;
-  /// Submits all as one operation; one alone as a plain copy. Forgets them either way: what CUDA refused must
+  /// Submits all as one operation; one alone, or where CUDA has no batches, as plain copies. Forgets them
+  /// either way: what CUDA refused must
   /// not happen later, when the caller has been told and may use the memory for something else.
   void submit(cudaStream_t stream, Status& status);
   void forget() noexcept { count_ = bytes_ = 0; }
@@ -42,6 +43,8 @@ class CopyBatch {
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
 
  private:
+  void submit_one(std::size_t at, cudaStream_t stream, Status& status);
+
   std::array<void*, copies_max> destinations_{};
   std::array<const void*, copies_max> sources_{};
   std::array<std::size_t, copies_max> sizes_{};

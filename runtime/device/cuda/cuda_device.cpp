@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "prophet/error.hpp"
+#include "runtime/base/log.hpp"
 #include "runtime/device/buffer_table.hpp"
 #include "runtime/device/cpu/clock.hpp"
 #include "runtime/device/cuda/backoff.hpp"
@@ -22,8 +23,9 @@ namespace prophet {
 namespace cuda {
 namespace {
 
-/// Left to workspaces, rings and the driver when no cap is given.
-constexpr std::uint64_t reserve_bytes = 256ULL << 20;
+/// Left to workspaces, rings, graphs, cuBLAS and the driver, which brings code to the GPU only when it is
+/// first launched, when no cap is given.
+constexpr std::uint64_t reserve_bytes = 512ULL << 20;
 
 DeviceInfo describe(const Gpu& gpu, const CudaOptions& options) {
   DeviceInfo info;
@@ -140,14 +142,7 @@ class CudaDeviceOnRuntime final : public CudaDevice {
   void record(StreamId stream, EventId event) override;
   void wait(StreamId stream, EventId event) override;
 
-  std::unique_ptr<ResidentStep> make_resident_step(const ResidentStepPlan& plan) override {
-    enter("make_resident_step");
-    // It computes experts by the few-token kernels: no expert may have rows for the other way.
-    if (crossover_rows_ && plan.tokens >= *crossover_rows_) return nullptr;
-    if (!can_be_captured(plan)) return nullptr;
-    return std::make_unique<GraphedResidentStep>(
-        plan, DeviceParts{memory_, streams_, alarm_, status_, options_.ordinal});
-  }
+  std::unique_ptr<ResidentStep> make_resident_step(const ResidentStepPlan& plan) override;
 
   bool done(EventId event) override;
   void synchronize(EventId event) override;
@@ -250,11 +245,25 @@ void CudaDeviceOnRuntime::wait(StreamId stream, EventId event) {
   to.clock.end_wait();
 }
 
+std::unique_ptr<ResidentStep> CudaDeviceOnRuntime::make_resident_step(const ResidentStepPlan& plan) {
+  enter("make_resident_step");
+  // It computes experts by the few-token kernels: no expert may have rows for the other way.
+  if (crossover_rows_ && plan.tokens >= *crossover_rows_) return nullptr;
+  if (!can_be_captured(plan)) return nullptr;
+  synchronize();  // so that what CUDA refuses from here on is the graph, and no operation before it
+  try {
+    return std::make_unique<GraphedResidentStep>(
+        plan, DeviceParts{memory_, streams_, alarm_, status_, options_.ordinal});
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::check_failed) throw;
+    // A driver that makes no such graph can still be given the operations one by one.
+    log_warning(fmt::format("decode steps are not captured, because CUDA refuses it: {}", error.what()));
+    return nullptr;
+  }
+}
+
 bool CudaDeviceOnRuntime::passed(cudaEvent_t event, const char* where) {
-  const cudaError_t result = cudaEventQuery(event);
-  if (result == cudaErrorNotReady) return false;
-  status_.check(result, "cudaEventQuery", where);
-  return true;
+  return status_.is_done(cudaEventQuery(event), "cudaEventQuery", where);
 }
 
 bool CudaDeviceOnRuntime::done(EventId event) {

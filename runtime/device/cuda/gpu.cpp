@@ -49,17 +49,30 @@ std::optional<int> ask_numa_node(int ordinal) {
   return std::nullopt;  // memory is bound to no node then, and the report says so
 }
 
+/// 0 for what a driver does not tell: only the crossover comes of it.
 int ask_attribute(cudaDeviceAttr attribute, int ordinal) {
   int value = 0;
-  check_open(cudaDeviceGetAttribute(&value, attribute, ordinal), "cudaDeviceGetAttribute", ordinal);
-  return value;
+  const cudaError_t result = cudaDeviceGetAttribute(&value, attribute, ordinal);
+  if (is_unrecoverable(result)) check_open(result, "cudaDeviceGetAttribute", ordinal);
+  if (result == cudaSuccess) return value;
+  static_cast<void>(cudaGetLastError());
+  return 0;
 }
 
-GpuFigures ask_figures(int ordinal) {
+/// The kernels are compiled for GPUs from here on: what else there is would only be heard at the first
+/// launch.
+void check_capability(const cudaDeviceProp& properties, int ordinal) {
+  constexpr int major_min = 8;
+  if (properties.major >= major_min) return;
+  refuse_device(fmt::format("cuda:{}: {} has compute capability {}.{}, expected {}.0 or more", ordinal,
+                            properties.name, properties.major, properties.minor, major_min));
+}
+
+GpuFigures ask_figures(const cudaDeviceProp& properties, int ordinal) {
   GpuFigures figures;
-  figures.major = ask_attribute(cudaDevAttrComputeCapabilityMajor, ordinal);
-  figures.minor = ask_attribute(cudaDevAttrComputeCapabilityMinor, ordinal);
-  figures.multiprocessors = ask_attribute(cudaDevAttrMultiProcessorCount, ordinal);
+  figures.major = properties.major;
+  figures.minor = properties.minor;
+  figures.multiprocessors = properties.multiProcessorCount;
   figures.clock_khz = ask_attribute(cudaDevAttrClockRate, ordinal);
   figures.memory_clock_khz = ask_attribute(cudaDevAttrMemoryClockRate, ordinal);
   figures.memory_bus_bits = ask_attribute(cudaDevAttrGlobalMemoryBusWidth, ordinal);
@@ -84,6 +97,7 @@ Gpu open_gpu(int ordinal) {
   check_open(cudaSetDevice(ordinal), "cudaSetDevice", ordinal);
   cudaDeviceProp properties{};
   check_open(cudaGetDeviceProperties(&properties, ordinal), "cudaGetDeviceProperties", ordinal);
+  check_capability(properties, ordinal);
   gpu.name = properties.name;
   std::size_t free_bytes = 0;
   std::size_t total_bytes = 0;
@@ -95,7 +109,7 @@ Gpu open_gpu(int ordinal) {
   check_open(cudaDeviceGetStreamPriorityRange(&least, &greatest), "cudaDeviceGetStreamPriorityRange",
              ordinal);
   gpu.priorities = spread_priorities(least, greatest);
-  gpu.figures = ask_figures(ordinal);
+  gpu.figures = ask_figures(properties, ordinal);
   gpu.numa_node = ask_numa_node(ordinal);
   return gpu;
 }

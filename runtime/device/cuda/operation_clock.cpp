@@ -77,9 +77,7 @@ void OperationClock::grow() {
 void OperationClock::collect() {
   while (count_ != 0) {
     Pair& oldest = pairs_[first_];
-    const cudaError_t result = cudaEventQuery(oldest.end.get());
-    if (result == cudaErrorNotReady) return;
-    status_.check(result, "cudaEventQuery", "timing an operation");
+    if (!status_.is_done(cudaEventQuery(oldest.end.get()), "cudaEventQuery", "timing an operation")) return;
     read(oldest);
     first_ = (first_ + 1) % pairs_.size();
     --count_;

@@ -49,37 +49,73 @@ void bind(std::byte* data, std::optional<int> numa_node, PinnedReport& report) {
   if (report.remark.empty()) report.numa_node = numa_node;
 }
 
+/// What the system or the platform answers, and no operation does.
+bool is_not_possible(cudaError_t registered) {
+  return registered == cudaErrorNotSupported || registered == cudaErrorNotPermitted ||
+         registered == cudaErrorOperatingSystem;
+}
+
 }  // namespace
 
 const char* huge_pages_name(HugePages pages) noexcept {
-  if (pages == HugePages::reserved) return "reserved 2 MiB pages";
-  return pages == HugePages::transparent ? "transparent huge pages where the kernel has them"
-                                         : "ordinary pages";
+  switch (pages) {
+    case HugePages::reserved:
+      return "reserved 2 MiB pages";
+    case HugePages::transparent:
+      return "transparent huge pages where the kernel has them";
+    case HugePages::as_cuda_chose:
+      return "pages as CUDA chose them";
+    case HugePages::none:
+      break;
+  }
+  return "ordinary pages";
 }
 
 PinnedMemory::PinnedMemory(std::uint64_t size_bytes, std::optional<int> numa_node, Status& status)
     : status_(&status) {
   report_.asked_bytes = size_bytes;
   const std::uint64_t begin_ns = cpu::monotonic_ns();
-  data_ = map_some(size_bytes, report_);
+  map_touched(numa_node);
+  const std::uint64_t touched_ns = cpu::monotonic_ns();
+  report_.map_ns = touched_ns - begin_ns;
   try {
-    bind(data_, numa_node, report_);
-    touch_pages(data_, report_.mapped_bytes);
-    const std::uint64_t touched_ns = cpu::monotonic_ns();
-    report_.map_ns = touched_ns - begin_ns;
-    register_with_cuda();
-    report_.register_ns = cpu::monotonic_ns() - touched_ns;
+    if (const cudaError_t refusal = register_with_cuda(); refusal != cudaSuccess) {
+      unmap();
+      allocate_by_cuda(refusal);
+    }
   } catch (...) {
-    unmap_pages(data_, report_.mapped_bytes);
-    data_ = nullptr;
+    unmap();
     throw;
   }
+  report_.register_ns = cpu::monotonic_ns() - touched_ns;
 }
 
-void PinnedMemory::register_with_cuda() {
-  status_->check(
-      cudaHostRegister(data_, report_.mapped_bytes, cudaHostRegisterPortable | cudaHostRegisterMapped),
-      "cudaHostRegister", where);
+void PinnedMemory::map_touched(std::optional<int> numa_node) {
+  data_ = map_some(report_.asked_bytes, report_);
+  try {
+    bind(data_, numa_node, report_);
+  } catch (...) {
+    unmap();
+    throw;
+  }
+  touch_pages(data_, report_.mapped_bytes);
+}
+
+void PinnedMemory::unmap() noexcept {
+  if (data_ != nullptr) unmap_pages(data_, report_.mapped_bytes);
+  data_ = nullptr;
+}
+
+/// Returns why CUDA registers no memory at all. For anything else - too little memory, a lost device, the
+/// error of an operation before - there is no other way, and it throws.
+cudaError_t PinnedMemory::register_with_cuda() {
+  const cudaError_t registered =
+      cudaHostRegister(data_, report_.mapped_bytes, cudaHostRegisterPortable | cudaHostRegisterMapped);
+  if (is_not_possible(registered)) {
+    static_cast<void>(cudaGetLastError());
+    return registered;
+  }
+  status_->check(registered, "cudaHostRegister", where);
   void* seen = nullptr;
   const cudaError_t result = cudaHostGetDevicePointer(&seen, data_, 0);
   if (result != cudaSuccess) {
@@ -87,17 +123,27 @@ void PinnedMemory::register_with_cuda() {
     status_->check(result, "cudaHostGetDevicePointer", where);
   }
   device_data_ = static_cast<std::byte*>(seen);
+  return cudaSuccess;
+}
+
+void PinnedMemory::allocate_by_cuda(cudaError_t refusal) {
+  by_cuda_ = MappedMemory(report_.asked_bytes, *status_, where);
+  device_data_ = by_cuda_.device_data();
+  report_.mapped_bytes = report_.asked_bytes;
+  report_.pages = HugePages::as_cuda_chose;
+  report_.numa_node.reset();
+  report_.remark =
+      fmt::format("cudaHostRegister says {}, so that CUDA allocated it", cudaGetErrorName(refusal));
 }
 
 PinnedMemory::~PinnedMemory() {
   if (data_ == nullptr || status_->lost()) return;
-  if (status_->note(cudaHostUnregister(data_), "cudaHostUnregister", "free")) {
-    unmap_pages(data_, report_.mapped_bytes);
-  }
+  if (status_->note(cudaHostUnregister(data_), "cudaHostUnregister", "free")) unmap();
 }
 
 void PinnedMemory::swap(PinnedMemory& other) noexcept {
   std::swap(status_, other.status_);
+  std::swap(by_cuda_, other.by_cuda_);
   std::swap(data_, other.data_);
   std::swap(device_data_, other.device_data_);
   std::swap(report_, other.report_);

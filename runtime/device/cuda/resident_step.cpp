@@ -69,6 +69,9 @@ void GraphedResidentStep::upload_checksums(std::span<const std::uint64_t> checks
   parts_.status.check(
       cudaMemcpy(checksums_.data(), checksums.data(), checksums.size_bytes(), cudaMemcpyHostToDevice),
       "cudaMemcpy", where);
+  // From memory that is not pinned it may return before the bytes have arrived, and no stream of ours waits
+  // for the default one.
+  parts_.status.check(cudaStreamSynchronize(cudaStreamLegacy), "cudaStreamSynchronize", where);
 }
 
 std::uint64_t GraphedResidentStep::choices_bytes() const noexcept {

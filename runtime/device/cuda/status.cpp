@@ -87,6 +87,15 @@ bool Status::note(cudaError_t result, const char* call, const char* where) noexc
   return false;
 }
 
+bool Status::is_done(cudaError_t result, const char* call, const char* where) {
+  if (result == cudaErrorNotReady) {
+    static_cast<void>(cudaGetLastError());
+    return false;
+  }
+  check(result, call, where);
+  return true;
+}
+
 void Status::throw_pending() {
   if (!pending_) return;
   const Error error = *std::exchange(pending_, std::nullopt);

@@ -30,6 +30,9 @@ class Status {
   void check(cudaError_t result, const char* call, const char* where) {
     if (result != cudaSuccess) refuse(result, call, where);
   }
+  /// False for cudaErrorNotReady, which is no error but which CUDA remembers as the thread's last one, so
+  /// that it is forgotten here; true for success; throws as check for anything else.
+  [[nodiscard]] bool is_done(cudaError_t result, const char* call, const char* where);
   /// For calls that may not throw: keeps the first error for throw_pending. Returns whether it was success.
   bool note(cudaError_t result, const char* call, const char* where) noexcept;
   /// The same for an error that has been thrown already.

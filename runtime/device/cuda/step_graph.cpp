@@ -144,7 +144,11 @@ void StepGraph::launch(cudaStream_t stream) {
 std::optional<GraphMiss> StepGraph::missing() const {
   auto* const reports = reinterpret_cast<kernels::ResolveReport*>(reports_.data());
   for (std::uint32_t layer = 0; layer < plan_.layers; ++layer) {
-    if (std::atomic_ref(reports[layer].written).load(std::memory_order_acquire) == 0) break;
+    if (std::atomic_ref(reports[layer].written).load(std::memory_order_acquire) == 0) {
+      throw Error(
+          ErrorCode::check_failed,
+          fmt::format("{}: layer {} did not run, though no layer before it missed an expert", where, layer));
+    }
     const kernels::ResolveReport& report = reports[layer];
     if (report.invalid != 0) {
       throw Error(ErrorCode::check_failed,

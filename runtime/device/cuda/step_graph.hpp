@@ -67,7 +67,7 @@ class StepGraph {
   /// Submits one step to the stream. REQUIRES: the one before has finished.
   void launch(cudaStream_t stream);
   /// What the step met; none: it ran to its end. REQUIRES: it has finished. Throws Error{check_failed} for a
-  /// choice of an expert that the model has not.
+  /// choice of an expert that the model has not, and for a layer that the graph left out without a miss.
   [[nodiscard]] std::optional<GraphMiss> missing() const;
 
  private:

@@ -78,6 +78,32 @@ TEST(CudaGpu, EveryStreamHasThePriorityOfItsRole) {
   }
 }
 
+TEST(CudaGpu, OneThatTheKernelsAreNotCompiledForIsNoDevice) {
+  const vehicle::Machine machine = vehicle::machine();
+  vehicle::Machine old = machine;
+  old.capability_major = 7;
+  old.capability_minor = 5;
+  vehicle::set_machine(old);
+  try {
+    static_cast<void>(open_gpu(0));
+    ADD_FAILURE() << "it was opened";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::no_device);
+    EXPECT_NE(std::string(error.what()).find("compute capability 7.5, expected 8.0"), std::string::npos)
+        << error.what();
+  }
+  vehicle::set_machine(machine);
+  EXPECT_NO_THROW(static_cast<void>(open_gpu(0)));
+}
+
+TEST(CudaGpu, AFigureThatTheDriverDoesNotTellIsNotKnown) {
+  vehicle::fail_call("cudaDeviceGetAttribute", 1, cudaErrorInvalidValue);
+  const Gpu gpu = open_gpu(0);
+  vehicle::clear_faults();
+  EXPECT_EQ(gpu.figures.clock_khz, 0);
+  EXPECT_NE(gpu.figures.memory_bus_bits, 0);
+}
+
 TEST(CudaGpu, ReadsTheNumaNodeThatLinuxTells) {
   const auto root = std::filesystem::temp_directory_path() / ("prophet_sysfs_" + std::to_string(getpid()));
   const auto device = root / "bus/pci/devices/0000:1a:00.0";
@@ -151,6 +177,60 @@ TEST(CudaPinnedMemory, SaysWhyItIsBoundToNoNode) {
   EXPECT_FALSE(PinnedMemory(1, std::nullopt, status).report().remark.empty());
   EXPECT_FALSE(PinnedMemory(1, 1000, status).report().remark.empty());
   EXPECT_FALSE(PinnedMemory(1, 5000, status).report().remark.empty());
+}
+
+TEST(CudaPinnedMemory, ComesFromCudaWhereCudaRegistersNothing) {
+  static_cast<void>(open_gpu(0));
+  Status status;
+  const vehicle::LiveObjects before = vehicle::live_objects();
+  for (const std::uint64_t size : {std::uint64_t{1}, 3 * huge_page_bytes + 17}) {
+    vehicle::fail_call("cudaHostRegister", 1, cudaErrorNotSupported);
+    PinnedMemory memory(size, 0, status);
+    EXPECT_EQ(cudaGetLastError(), cudaSuccess);
+    PinnedMemory moved = std::move(memory);
+    EXPECT_EQ(moved.report().mapped_bytes, size);
+    EXPECT_FALSE(moved.report().numa_node);
+    EXPECT_NE(moved.report().remark.find("cudaErrorNotSupported"), std::string::npos);
+    EXPECT_EQ(moved.data()[size - 1], std::byte{0});
+    EXPECT_EQ(moved.data(), moved.device_data());
+    vehicle::fail_call("cudaHostRegister", 1, cudaErrorMemoryAllocation);
+    EXPECT_THROW(PinnedMemory(size, 0, status), Error);
+  }
+  EXPECT_EQ(vehicle::live_objects(), before);
+}
+
+TEST(CudaCopyBatch, GoesAsPlainCopiesWhereThereAreNoBatches) {
+  static_cast<void>(open_gpu(0));
+  Status status;
+  const OwnedStream stream(status, 0);
+  const MappedMemory memory(8, status, "test");
+  for (std::size_t i = 0; i < 4; ++i) memory.data()[i] = static_cast<std::byte>(i + 1);
+  CopyBatch batch;
+  for (std::size_t i = 0; i < 4; ++i) batch.add({memory.data() + 4 + i, memory.data() + i, 1}, i);
+  vehicle::fail_call("cudaMemcpyBatchAsync", 1, cudaErrorNotSupported);
+  batch.submit(stream.get(), status);
+  ASSERT_EQ(cudaStreamSynchronize(stream.get()), cudaSuccess);
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_EQ(memory.data()[4 + i], static_cast<std::byte>(i + 1));
+  EXPECT_TRUE(batch.empty());
+}
+
+TEST(CudaStatus, AskingForWhatIsNotReadyLeavesNoErrorBehind) {
+  const auto device = make_cuda_device({});
+  const Stream stream(*device, StreamRole::compute);
+  const Buffer memory(*device, MemoryKind::device, 4096);
+  const EventId event = device->create_event();
+  vehicle::Machine slow = vehicle::machine();
+  const vehicle::Machine machine = slow;
+  slow.strict = true;  // what is asked for runs one operation a call
+  vehicle::set_machine(slow);
+  for (std::uint64_t i = 0; i < 8; ++i)
+    device->copy(stream.id(), memory.view().slice(0, 8), memory.view().slice(8 + 8 * i, 8), i);
+  device->record(stream.id(), event);
+  EXPECT_FALSE(device->done(event));
+  EXPECT_EQ(cudaPeekAtLastError(), cudaSuccess);
+  device->synchronize();
+  device->destroy_event(event);
+  vehicle::set_machine(machine);
 }
 
 TEST(CudaCopyBatch, TakesNothingThatTouchesWhatAnotherCopyWrites) {

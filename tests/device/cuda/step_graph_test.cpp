@@ -223,6 +223,11 @@ TEST_F(StepGraphTest, AChoiceBeyondTheExpertsIsRefused) {
   }
 }
 
+TEST_F(StepGraphTest, ALayerThatDidNotRunIsNoStepThatRanToItsEnd) {
+  const StepGraph step(model(), status_);
+  EXPECT_THROW(static_cast<void>(step.missing()), Error);
+}
+
 TEST_F(StepGraphTest, ACaptureThatFailsAtAnyCallLeavesNothing) {
   vehicle::forget_calls();
   { const StepGraph step(model(), status_); }

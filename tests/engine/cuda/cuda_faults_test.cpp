@@ -233,6 +233,20 @@ TEST_P(CudaFaults, AnOperationThatFailsIsToldWhoeverHearsOfItFirst) {
   }
 }
 
+TEST_P(CudaFaults, WhatCudaDoesNotSupportIsDoneAnotherWay) {
+  for (const char* function :
+       {"cudaHostRegister", "cudaMemcpyBatchAsync", "cudaGraphConditionalHandleCreate", "cudaGraphAddNode",
+        "cudaStreamBeginCaptureToGraph", "cudaStreamEndCapture", "cudaGraphInstantiate"}) {
+    if (!sites_.contains(function)) continue;
+    const vehicle::LiveObjects before = vehicle::live_objects();
+    vehicle::fail_call(function, 1, cudaErrorNotSupported);
+    const Ending ending = replay(function);
+    vehicle::clear_faults();
+    EXPECT_EQ(ending.digest, undisturbed_.digest) << function << ": " << ending.sentence;
+    expect_no_more_than(before);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Replay, CudaFaults, ::testing::ValuesIn(ways),
                          [](const auto& way) { return way.param.name; });
 
