@@ -1,6 +1,8 @@
 # CUDA sources and the two ways in which they are built.
 #
-#   PROPHET_CUDA=AUTO|ON   nvcc, for the architectures below; links the static CUDA runtime, never the driver
+#   PROPHET_CUDA=AUTO|ON   nvcc, for the architectures below or those of CMAKE_CUDA_ARCHITECTURES; links the
+#                          static CUDA runtime, never the driver. No separable compilation: what kernels call of
+#                          CUDA (cudaGraphSetConditional) is a function of the driver, as printf is.
 #   PROPHET_CUDA=VEHICLE   the host compiler, against the executor and the CPU implementation of the CUDA calls in
 #                          tests/cuda_on_cpu: the tests' way to run every line without a GPU. Its times are no times.
 #
@@ -23,9 +25,8 @@ elseif(PROPHET_CUDA STREQUAL "VEHICLE")
   message(STATUS "CUDA toolkit ${CUDAToolkit_VERSION}: CUDA sources are built for the CPU, as a test vehicle")
 else()
   set(PROPHET_HAVE_CUDA ON)
-  set(CMAKE_CUDA_ARCHITECTURES 80-real 90-real)
-  if(CUDAToolkit_VERSION VERSION_GREATER_EQUAL 12.8)
-    list(APPEND CMAKE_CUDA_ARCHITECTURES 100) # code, and PTX for what comes after
+  if(NOT CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES 80-real 90-real 100) # of the last also PTX, for what comes after
   endif()
   enable_language(CUDA)
   # CMake 3.25 does not know that nvcc can.
@@ -45,8 +46,10 @@ function(prophet_cuda_room name)
   target_compile_definitions(${target} PUBLIC PROPHET_HAVE_CUDA)
   target_include_directories(${target} SYSTEM PUBLIC $<BUILD_INTERFACE:${CUDAToolkit_INCLUDE_DIRS}>)
   if(NOT PROPHET_CUDA_VEHICLE)
-    target_compile_options(${target} PRIVATE
-      $<$<COMPILE_LANGUAGE:CUDA>:--Werror=all-warnings -Xcompiler=-Wall,-Wextra>)
+    target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=-Wall,-Wextra>)
+    if(PROPHET_WERROR)
+      target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CUDA>:--Werror=all-warnings>)
+    endif()
     target_link_libraries(${target} PUBLIC CUDA::cudart_static)
     return()
   endif()
