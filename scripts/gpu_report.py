@@ -19,7 +19,7 @@ MEASUREMENTS = {"copy": "Copies between host and device", "kernels": "Kernels be
                 "boundary": "The boundary between experts and KV pages: re-typed slabs and virtual memory"}
 # A replay on the GPU, and which simulated one predicts it.
 REPLAYS = [("-graph-on", "", "captured steps"), ("-graph-off", "", "uncaptured"),
-           ("-prefetch", "-prefetch", "prefetch, uncaptured")]
+           ("-prefetch", "-prefetch", "with a predictor")]
 PREDICTIONS = [("datasheet", "data sheet"), ("calibrated", "calibrated")]
 
 
