@@ -11,6 +11,11 @@ constexpr unsigned warp_threads = 32;
 constexpr unsigned all_lanes = 0xFFFFFFFFU;
 constexpr unsigned block_warps = 4;
 constexpr unsigned quad = 4;  ///< consecutive values that a lane has of each 128
+constexpr unsigned step_values = warp_threads * quad;
+/// That a multiprocessor shall hold at once: 64 registers a thread, and 80 for the sums of 8 tokens with
+/// narrow loads. Where no number is given, the compiler saves registers by having loads wait for each other.
+template <bool wide, unsigned tokens>
+constexpr unsigned multiprocessor_blocks = !wide && tokens == 8 ? 6 : 8;
 constexpr unsigned update_threads = 256;
 constexpr std::uint32_t dimension_max = 0x7fffffffU;
 constexpr std::uint32_t grid_y_max = 65535;
@@ -49,30 +54,57 @@ __device__ float add_products(float sum, float4 weights, float4 input) {
   return fmaf(weights.w, input.w, sum);
 }
 
-/// Adds what the first `count` of the rows from `weights` on give for each token to the lane's sums of their
-/// columns.
-template <bool wide, unsigned tokens, unsigned columns>
-__device__ void add_rows(float (&sums)[columns][tokens], const float* hidden, const float* weights,
-                         std::uint32_t hidden_size, unsigned tokens_here, unsigned count) {
+/// Steps of 128 columns whose weights a lane has on their way at a time. A matrix of a few thousand columns
+/// has too few warps to keep a GPU's memory busy with less.
+template <unsigned tokens>
+constexpr unsigned steps_ahead = tokens == 1   ? 4
+                                 : tokens == 8 ? 1
+                                               : 2;
+
+/// Adds what `steps` steps of the first `count` of the rows from `weights` on give for each token to the
+/// lane's sums of their columns; `at` is the lane's first value. All weights are asked for before any is
+/// used. Where the steps are not `whole` the row ends within them.
+template <bool wide, bool whole, unsigned steps, unsigned tokens, unsigned columns>
+__device__ __forceinline__ void add_steps(float (&sums)[columns][tokens], const float* hidden,
+                                          const float* weights, std::uint32_t at, std::uint32_t hidden_size,
+                                          unsigned tokens_here, unsigned count) {
   const std::size_t width = hidden_size;
-  const unsigned lane = threadIdx.x % warp_threads;
-#pragma unroll(4 / columns)
-  for (std::uint32_t i = lane * quad; i < hidden_size; i += warp_threads * quad) {
-    float4 weight[columns] = {};
+  float4 weight[steps][columns] = {};
+#pragma unroll
+  for (unsigned s = 0; s < steps; ++s) {
 #pragma unroll
     for (unsigned c = 0; c < columns; ++c) {
-      if (c < count) weight[c] = read_quad<wide>(weights + c * width, i, hidden_size);
+      const std::uint32_t i = at + s * step_values;
+      if ((whole || i < hidden_size) && (columns == 1 || c < count))
+        weight[s][c] = read_quad<wide>(weights + c * width, i, hidden_size);
     }
+  }
+#pragma unroll
+  for (unsigned s = 0; s < steps; ++s) {
+    const std::uint32_t i = at + s * step_values;
 #pragma unroll
     for (unsigned t = 0; t < tokens; ++t) {
-      if (t >= tokens_here) continue;
+      if ((!whole && i >= hidden_size) || (tokens != 1 && t >= tokens_here)) continue;
       const float4 input = read_quad<wide>(hidden + t * width, i, hidden_size);
 #pragma unroll
       for (unsigned c = 0; c < columns; ++c) {
-        if (c < count) sums[c][t] = add_products(sums[c][t], weight[c], input);
+        if (columns == 1 || c < count) sums[c][t] = add_products(sums[c][t], weight[s][c], input);
       }
     }
   }
+}
+
+/// The same with whole rows.
+template <bool wide, unsigned tokens, unsigned columns>
+__device__ void add_rows(float (&sums)[columns][tokens], const float* hidden, const float* weights,
+                         std::uint32_t hidden_size, unsigned tokens_here, unsigned count) {
+  constexpr unsigned steps = steps_ahead<tokens>;
+  std::uint32_t i = threadIdx.x % warp_threads * quad;
+#pragma unroll 1
+  for (; i + (steps - 1) * step_values < hidden_size; i += steps * step_values)
+    add_steps<wide, true, steps>(sums, hidden, weights, i, hidden_size, tokens_here, count);
+  if (steps > 1 && i < hidden_size)
+    add_steps<wide, false, steps>(sums, hidden, weights, i, hidden_size, tokens_here, count);
 }
 
 /// The sum of the lanes' values, in every lane.
@@ -86,7 +118,7 @@ __device__ float warp_sum(float value) {
 /// folded[t, j] = sum over r with r mod hidden_size == j of hidden[t] . weights[r]. A warp has a few columns
 /// j, and all the rows that fold onto them; blockIdx.y counts batches of `tokens` tokens.
 template <bool wide, unsigned tokens>
-__global__ void __launch_bounds__(block_warps* warp_threads)
+__global__ void __launch_bounds__(block_warps* warp_threads, (multiprocessor_blocks<wide, tokens>))
     dense_fold_kernel(const float* hidden, const float* weights, float* folded, Shape shape) {
   constexpr unsigned columns = columns_per_warp<tokens>;
   const std::uint32_t column = (blockIdx.x * block_warps + threadIdx.x / warp_threads) * columns;
@@ -141,7 +173,7 @@ template <bool wide, unsigned tokens>
 [[nodiscard]] cudaError_t fold(const float* hidden, const float* weights, float* folded, const Shape& shape,
                                cudaStream_t stream) {
   constexpr unsigned columns = block_warps * columns_per_warp<tokens>;
-  const unsigned batches = (shape.tokens + tokens - 1) / tokens;
+  const unsigned batches = (shape.tokens - 1) / tokens + 1;
   if (batches > grid_y_max) return cudaErrorInvalidValue;
   const LaunchShape blocks{.grid = dim3((shape.hidden_size + columns - 1) / columns, batches),
                            .block = dim3(block_warps * warp_threads),

@@ -11,10 +11,16 @@ bool is_on(const void* pointer, std::uintptr_t boundary) {
   return reinterpret_cast<std::uintptr_t>(pointer) % boundary == 0;
 }
 
-/// True when every row begins on 16 bytes from the slab's beginning: all layouts but some packed ones.
+/// True when every row of a matrix begins on 16 bytes from the slab's beginning: in all layouts but some
+/// packed ones.
+bool has_wide_rows(const SlabLayout& layout, const MatrixLayout& matrix) {
+  return matrix.columns % format_info(layout.shape.format).column_multiple() == 0 &&
+         matrix.values_offset_bytes % 16 == 0;
+}
+
 bool has_wide_rows(const SlabLayout& layout) {
-  const std::uint32_t multiple = format_info(layout.shape.format).column_multiple();
-  return layout.shape.hidden_size % multiple == 0 && layout.shape.width % multiple == 0;
+  return has_wide_rows(layout, layout.gate) && has_wide_rows(layout, layout.down) &&
+         (!layout.shape.gated || has_wide_rows(layout, layout.up));
 }
 
 template <class Code, unsigned TokensMax>
@@ -30,7 +36,7 @@ cudaError_t launch_tokens(const PassArguments& pass, std::uint32_t experts, cuda
 struct PassLaunch {
   std::uint32_t experts;
   bool one_token;
-  bool wide_rows;
+  bool wide_slabs;  ///< every slab begins on 16 bytes
   cudaStream_t stream;
 };
 
@@ -40,9 +46,11 @@ cudaError_t launch_code(const PassArguments& pass, const PassLaunch& with) {
                         : launch_tokens<Code, few_token_rows>(pass, with.experts, with.stream);
 }
 
-cudaError_t launch_pass(ExpertFormat format, const PassArguments& pass, const PassLaunch& with) {
-  if (!with.wide_rows) return launch_code<LooseFp32Code>(pass, with);
-  return with_code(format, cudaErrorInvalidValue,
+cudaError_t launch_pass(const SlabLayout& layout, const PassArguments& pass, const PassLaunch& with) {
+  const bool wide = with.wide_slabs && has_wide_rows(layout, pass.first) &&
+                    (!pass.paired || has_wide_rows(layout, pass.second));
+  if (!wide) return launch_code<LooseFp32Code>(pass, with);
+  return with_code(layout.shape.format, cudaErrorInvalidValue,
                    [&](auto code) { return launch_code<decltype(code)>(pass, with); });
 }
 
@@ -73,8 +81,7 @@ cudaError_t launch_both(const SlabLayout& layout, ExpertActivation activation, P
   pass.source_format = hidden.format;
   pass.target = inner;
   set_projection(layout, layout.gate, pass);
-  if (const cudaError_t status = launch_pass(layout.shape.format, pass, with); status != cudaSuccess)
-    return status;
+  if (const cudaError_t status = launch_pass(layout, pass, with); status != cudaSuccess) return status;
   pass.activated = false;
   pass.paired = false;
   pass.rows = nullptr;
@@ -82,7 +89,7 @@ cudaError_t launch_both(const SlabLayout& layout, ExpertActivation activation, P
   pass.source_format = FloatFormat::fp32;
   pass.target = output;
   set_projection(layout, layout.down, pass);
-  return launch_pass(layout.shape.format, pass, with);
+  return launch_pass(layout, pass, with);
 }
 
 bool is_computable(const SlabLayout& layout, ExpertActivation activation) {
@@ -108,16 +115,16 @@ cudaError_t expert_ffn(const ExpertSlab& expert, const HiddenRows& hidden, const
   if (!is_computable(expert.layout, expert.activation) || !is_known(hidden.format))
     return cudaErrorInvalidValue;
   if (row_count == 0) return cudaSuccess;
-  const bool wide_rows = has_wide_rows(expert.layout);
+  const std::uintptr_t boundary = expert.layout.shape.format == ExpertFormat::fp32 ? sizeof(float) : 16;
   if (expert.data == nullptr || hidden.data == nullptr || rows == nullptr || output == nullptr ||
-      workspace == nullptr || !is_on(workspace, 16) || !is_on(expert.data, wide_rows ? 16 : sizeof(float))) {
+      workspace == nullptr || !is_on(workspace, 16) || !is_on(expert.data, boundary)) {
     return cudaErrorInvalidValue;
   }
   PassArguments pass{};
   pass.one_slab = static_cast<const std::byte*>(expert.data);
   pass.one_rows = row_count;
   pass.rows = rows;
-  const PassLaunch with{1, row_count == 1, wide_rows, stream};
+  const PassLaunch with{1, row_count == 1, is_on(expert.data, 16), stream};
   return launch_both(expert.layout, expert.activation, pass, hidden, output, static_cast<float*>(workspace),
                      with);
 }
@@ -127,6 +134,7 @@ cudaError_t expert_ffn_list(const SlabLayout& layout, ExpertActivation activatio
                             cudaStream_t stream) noexcept {
   if (!is_computable(layout, activation) || !is_known(hidden.format) || experts.count_max > grid_height_max)
     return cudaErrorInvalidValue;
+  if (!experts.slabs_on_16_bytes && layout.shape.format != ExpertFormat::fp32) return cudaErrorInvalidValue;
   if (experts.count_max == 0 || experts.rows_of_one_max == 0) return cudaSuccess;
   if (experts.slabs == nullptr || experts.first_row == nullptr || experts.rows == nullptr ||
       experts.count == nullptr || hidden.data == nullptr || output == nullptr || workspace == nullptr ||
@@ -138,7 +146,7 @@ cudaError_t expert_ffn_list(const SlabLayout& layout, ExpertActivation activatio
   pass.first_row = experts.first_row;
   pass.count = experts.count;
   pass.rows = experts.rows;
-  const PassLaunch with{experts.count_max, experts.rows_of_one_max == 1, has_wide_rows(layout), stream};
+  const PassLaunch with{experts.count_max, experts.rows_of_one_max == 1, experts.slabs_on_16_bytes, stream};
   return launch_both(layout, activation, pass, hidden, output, static_cast<float*>(workspace), with);
 }
 

@@ -28,7 +28,8 @@
 /// depends on anything that the host knows of routing, so a captured graph may replay both.
 namespace prophet::kernels::cuda {
 
-/// One expert in device memory. Owns nothing. `data` on 16 bytes unless the layout is packed_fp32_layout()'s.
+/// One expert in device memory. Owns nothing. `data` on 16 bytes; of an fp32 layout on 4, which costs the
+/// 16-byte loads, as rows do that are not a multiple of 16 bytes.
 struct ExpertSlab {
   const void* data = nullptr;
   SlabLayout layout{};
@@ -44,12 +45,13 @@ struct HiddenRows {
 /// The experts of a layer as a resolve kernel lists them, all in device memory and read in stream order when
 /// the kernels run. An expert whose slab is null is left out: its rows of the output stay as they were.
 struct ExpertList {
-  const void* const* slabs = nullptr;        ///< [*count], each on 16 bytes as ExpertSlab's
+  const void* const* slabs = nullptr;        ///< [*count]
   const std::uint32_t* first_row = nullptr;  ///< [*count + 1], ascending: where an expert's rows begin
   const std::uint32_t* rows = nullptr;       ///< [first_row[*count]], each a row of hidden
   const std::uint32_t* count = nullptr;      ///< [1]
   std::uint32_t count_max = 0;               ///< experts beyond it are not computed
   std::uint32_t rows_of_one_max = 0;         ///< the most rows of one expert: 1 has a kernel of its own
+  bool slabs_on_16_bytes = true;             ///< false: fp32 slabs of which some may begin on 4 bytes only
 };
 
 /// Bytes of workspace for `rows` rows of all experts together: the inner layer [rows, width] fp32.

@@ -7,6 +7,7 @@
 
 #include "kernels/cuda/expert_activation.cuh"
 #include "kernels/cuda/expert_decode.cuh"
+#include "kernels/cuda/expert_piece.cuh"
 #include "kernels/cuda/kv_float.cuh"
 #include "kernels/cuda/launch.cuh"
 #include "kernels/expert_crossover.hpp"
@@ -17,27 +18,12 @@
 ///
 /// A warp computes four rows of the slab (two of gate and the same two of up, or four of one projection) for
 /// up to eight tokens, so that a weight is read once and a token's value, from shared memory, serves four
-/// weights. The block brings its tokens to shared memory 1,024 columns at a time; the 16 bytes that a lane
-/// needs next of each of its four rows are on their way while it computes with the ones before.
+/// weights. The block brings its tokens to shared memory, 1,024 columns at a time or more; what a lane needs
+/// next of its four rows is on its way meanwhile (expert_piece.cuh).
 namespace prophet::kernels::cuda {
 
 inline constexpr unsigned pass_threads = 256;
 inline constexpr unsigned pass_warps = pass_threads / 32;
-inline constexpr unsigned rows_of_warp = 4;
-
-/// Columns that a block has in shared memory at a time; fewer tokens leave room for more, and wait less
-/// often. A multiple of what 32 lanes read at once, so that a lane's chunks are the same ones whatever the
-/// tile.
-template <unsigned Tokens>
-inline constexpr unsigned tile_columns = Tokens <= 2 ? 4096 : 8192 / Tokens;
-
-/// Quads, of four columns, from one token of a tile to the next. One quad in nine is a gap, which keeps eight
-/// lanes that read 16 bytes each, at any stride that a format has, in eight different groups of banks.
-template <unsigned Tokens>
-inline constexpr unsigned token_quads = tile_columns<Tokens> / 4 / 8 * 9;
-
-template <unsigned Tokens>
-inline constexpr std::size_t staged_bytes = std::size_t{Tokens} * token_quads<Tokens> * sizeof(float4);
 
 struct PassArguments {
   // The experts: `one_slab` with `one_rows` rows, or lists in device memory.
@@ -103,12 +89,6 @@ __device__ const std::byte* scales_of_row(const PassArguments& pass, const Matri
   return slab + matrix.scales_offset_bytes + scale_row * pass.scales_in_row * Code::scale_bytes;
 }
 
-/// Where the four rows of a warp lie. Rows beyond the last are the last once more.
-struct WarpRows {
-  const std::byte* values[rows_of_warp];
-  const std::byte* scales[rows_of_warp];
-};
-
 template <class Code>
 __device__ WarpRows find_rows(const PassArguments& pass, const std::byte* slab) {
   WarpRows rows;
@@ -164,87 +144,6 @@ __device__ void stage(const PassArguments& pass, std::uint32_t first, std::uint3
   }
 }
 
-/// What a lane reads of its four rows at a time.
-struct Piece {
-  uint4 codes[rows_of_warp];
-  float scales[rows_of_warp];
-};
-
-template <class Code>
-__device__ Piece load_piece(const WarpRows& rows, unsigned chunk, unsigned columns) {
-  Piece piece;
-#pragma unroll
-  for (unsigned k = 0; k < rows_of_warp; ++k) {
-    piece.codes[k] = Code::load(rows.values[k], chunk, columns);
-    piece.scales[k] =
-        Code::scale_of == ScaleOf::columns ? Code::scale(rows.scales[k], chunk * Code::values) : 1.0F;
-  }
-  return piece;
-}
-
-/// sums[4 * token + k] += row k of the piece times the token's values, columns ascending.
-template <class Code, unsigned Tokens>
-__device__ void add_codes(const Piece& piece, const float4* staged, float (&sums)[rows_of_warp * Tokens]) {
-#pragma unroll
-  for (unsigned quad = 0; quad < Code::values / 4; ++quad) {
-    float codes[rows_of_warp][4];
-#pragma unroll
-    for (unsigned k = 0; k < rows_of_warp; ++k) Code::decode(piece.codes[k], quad, codes[k]);
-#pragma unroll
-    for (unsigned token = 0; token < Tokens; ++token) {
-      const float4 x = staged[token * token_quads<Tokens> + quad];
-#pragma unroll
-      for (unsigned k = 0; k < rows_of_warp; ++k) {
-        float& sum = sums[rows_of_warp * token + k];
-        sum = fmaf(codes[k][0], x.x, sum);
-        sum = fmaf(codes[k][1], x.y, sum);
-        sum = fmaf(codes[k][2], x.z, sum);
-        sum = fmaf(codes[k][3], x.w, sum);
-      }
-    }
-  }
-}
-
-/// The same with the scale of the piece, if its format has one there.
-template <class Code, unsigned Tokens>
-__device__ void add_piece(const Piece& piece, const float4* staged, float (&sums)[rows_of_warp * Tokens]) {
-  if constexpr (Code::scale_of != ScaleOf::columns) {
-    add_codes<Code, Tokens>(piece, staged, sums);
-  } else {
-    float parts[rows_of_warp * Tokens] = {};
-    add_codes<Code, Tokens>(piece, staged, parts);
-#pragma unroll
-    for (unsigned i = 0; i < rows_of_warp * Tokens; ++i)
-      sums[i] = fmaf(piece.scales[i % rows_of_warp], parts[i] * Code::unit, sums[i]);
-  }
-}
-
-/// Adds every value over the lanes, those 16 apart first, then 8, 4, 2, 1. A lane ends with one of them:
-/// number lane / (32 / Count). The half that a lane does not need any more goes to the lane that does.
-template <unsigned Count>
-__device__ float sum_over_lanes(float (&values)[Count]) {
-  static_assert(Count <= expert_sum_lanes && (Count & (Count - 1)) == 0);
-  const unsigned lane = threadIdx.x % 32;
-  unsigned held = Count;
-#pragma unroll
-  for (unsigned step = 16; step != 0; step /= 2) {
-    if (held > 1) {
-      held /= 2;
-      const bool upper = (lane & step) != 0;
-#pragma unroll
-      for (unsigned i = 0; i < Count / 2; ++i) {
-        if (i >= held) continue;
-        const float give = upper ? values[i] : values[i + held];
-        const float keep = upper ? values[i + held] : values[i];
-        values[i] = keep + __shfl_xor_sync(0xFFFFFFFFU, give, step);
-      }
-    } else {
-      values[0] += __shfl_xor_sync(0xFFFFFFFFU, values[0], step);
-    }
-  }
-  return values[0];
-}
-
 __device__ inline float bias_of_row(const PassArguments& pass, const MatrixLayout& matrix,
                                     const std::byte* slab, std::uint32_t row) {
   return pass.has_bias ? load_one(slab + matrix.bias_offset_bytes, stored_row(matrix, row), pass.bias_format)
@@ -279,13 +178,18 @@ __device__ void finish(const PassArguments& pass, const BlockExpert& expert, std
 template <class Code, unsigned Tokens>
 __device__ void multiply(const PassArguments& pass, const BlockExpert& expert, const WarpRows& rows,
                          std::uint32_t done, float4* staged) {
+  constexpr unsigned ahead = pieces_ahead<Code, Tokens>;
+  static_assert(tile_columns<Tokens> % (32 * Code::values * ahead) == 0,
+                "a tile begins with the first piece");
   const unsigned columns = pass.first.columns;
   const unsigned chunks = (columns + Code::values - 1) / Code::values;
   float sums[rows_of_warp * Tokens] = {};
   unsigned with_nan = 0;  // a bit for each of the four rows
   unsigned chunk = threadIdx.x % 32;
-  Piece next{};
-  if (chunk < chunks) next = load_piece<Code>(rows, chunk, columns);
+  Piece next[ahead] = {};
+#pragma unroll
+  for (unsigned i = 0; i < ahead; ++i)
+    if (chunk + 32 * i < chunks) next[i] = load_piece<Code>(rows, chunk + 32 * i, columns);
 #pragma unroll 1
   for (unsigned tile = 0; tile < columns; tile += tile_columns<Tokens>) {
     const unsigned tile_end = (tile + tile_columns<Tokens>) / Code::values;
@@ -293,15 +197,11 @@ __device__ void multiply(const PassArguments& pass, const BlockExpert& expert, c
     stage<Tokens>(pass, expert.first + done, expert.rows - done, tile, end * Code::values, staged);
     __syncthreads();
 #pragma unroll 1
-    for (; chunk < end; chunk += 32) {
-      const Piece piece = next;
-      if (chunk + 32 < chunks) next = load_piece<Code>(rows, chunk + 32, columns);
-      const unsigned quad = chunk * (Code::values / 4) - tile / 4;
-      add_piece<Code, Tokens>(piece, staged + quad + quad / 8, sums);
-      if (Code::has_nan_codes) {
+    for (; chunk < end; chunk += 32 * ahead) {
 #pragma unroll
-        for (unsigned k = 0; k < rows_of_warp; ++k) with_nan |= Code::has_nan(piece.codes[k]) ? 1U << k : 0U;
-      }
+      for (unsigned i = 0; i < ahead; ++i)
+        if (i == 0 || chunk + 32 * i < end)
+          take_piece<Code, Tokens>(next[i], rows, chunk + 32 * i, columns, tile, staged, sums, with_nan);
     }
     __syncthreads();  // the next tile, or the next rows, overwrite this one
   }
@@ -326,7 +226,7 @@ inline constexpr unsigned blocks_of_eight_tokens = 2;
 template <class Code, unsigned TokensMax>
 constexpr unsigned blocks_at_once() {
   if (Code::scale_of == ScaleOf::columns) return TokensMax == 1 ? 2 : 1;
-  return TokensMax == 1 ? 3 : blocks_of_eight_tokens;
+  return TokensMax == 1 ? 2 : blocks_of_eight_tokens;
 }
 
 /// Grid [blocks of output rows, experts]; dynamic shared memory of staged_bytes<TokensMax>.

@@ -9,9 +9,46 @@ namespace {
 
 constexpr unsigned block_threads = 128;
 
+/// Splits that are read before the first of them is used.
+constexpr std::uint32_t batch = 16;
+
+/// The sums of one column and of the weights over the splits, in their order.
+struct MergedColumn {
+  float sum;
+  float weight;
+
+  __device__ void add(float value, float split_weight, float factor) {
+    weight = fmaf(split_weight, factor, weight);
+    sum = fmaf(value, factor, sum);
+  }
+};
+
+/// Adds `count` splits; `values` is the column in the first of them.
+__device__ void add_splits(MergedColumn& column, const float* values, const float* largest_of,
+                           const float* weight_of, std::uint32_t dim, std::uint32_t count, float largest) {
+  std::uint32_t s = 0;
+  for (; s + batch <= count; s += batch) {
+    float value[batch];
+    float factor[batch];
+    float weight[batch];
+#pragma unroll
+    for (std::uint32_t i = 0; i < batch; ++i) {
+      value[i] = values[std::size_t{s + i} * dim];
+      factor[i] = largest_of[s + i];
+      weight[i] = weight_of[s + i];
+    }
+#pragma unroll
+    for (std::uint32_t i = 0; i < batch; ++i) column.add(value[i], weight[i], expf(factor[i] - largest));
+  }
+#pragma unroll 1
+  for (; s < count; ++s)
+    column.add(values[std::size_t{s} * dim], weight_of[s], expf(largest_of[s] - largest));
+}
+
 /// Block (head, sequence). Every thread finds the factors of the splits for itself, which costs less than to
-/// share them, and sums its own columns.
-__global__ void __launch_bounds__(block_threads) merge_kernel(Partials partials, MergeCall call) {
+/// share them, and sums its own columns. A long context has hundreds of splits and few such blocks: what
+/// hides the way to memory is the number of splits that are read at once.
+__global__ void __launch_bounds__(block_threads, 4) merge_kernel(Partials partials, MergeCall call) {
   const unsigned head = blockIdx.x;
   const unsigned sequence = blockIdx.y;
   const std::size_t row = std::size_t{sequence} * call.heads + head;
@@ -24,18 +61,12 @@ __global__ void __launch_bounds__(block_threads) merge_kernel(Partials partials,
   const float* weight_of = partials.weight + row * partials.splits;
 
   float largest = call.sinks != nullptr ? call.sinks[head] : -INFINITY;
-#pragma unroll 4
+#pragma unroll 8
   for (std::uint32_t s = 0; s < splits; ++s) largest = fmaxf(largest, largest_of[s]);
   for (unsigned i = threadIdx.x; i < call.dim; i += block_threads) {
-    float sum = 0;
-    float weight = call.sinks != nullptr ? expf(call.sinks[head] - largest) : 0;
-#pragma unroll 4
-    for (std::uint32_t s = 0; s < splits; ++s) {
-      const float factor = expf(largest_of[s] - largest);
-      weight = fmaf(weight_of[s], factor, weight);
-      sum = fmaf(values[std::size_t{s} * call.dim + i], factor, sum);
-    }
-    const float attended = context == 0 ? 0 : sum / weight;
+    MergedColumn column{0, call.sinks != nullptr ? expf(call.sinks[head] - largest) : 0};
+    add_splits(column, values + i, largest_of, weight_of, call.dim, splits, largest);
+    const float attended = context == 0 ? 0 : column.sum / column.weight;
     store_one(call.output, row * call.dim + i, call.output_format, too_long ? NAN : attended);
   }
 }

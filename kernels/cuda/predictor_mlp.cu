@@ -123,7 +123,7 @@ __global__ void __launch_bounds__(choice_threads)
   // Before the last thread stand all ranks but its own. Its fence covers what the barrier has shown to it.
   if (own == choice_threads - 1) {
     __threadfence_system();
-    *call.count = before + (own < call.top_m ? absent[own] : 0);
+    *static_cast<volatile std::uint32_t*>(call.count) = before + (own < call.top_m ? absent[own] : 0);
   }
 }
 

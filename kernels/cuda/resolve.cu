@@ -149,9 +149,13 @@ __global__ void __launch_bounds__(block_threads)
   for (unsigned warp = 0; warp < warps; ++warp) counts[warp][expert] += before.rows;
   if (rows != 0) list_expert(table, slab, before, resolved, report);
   if (expert == block_threads - 1) list_totals(all, invalid, resolved, report);
-  __threadfence_system();
   __syncthreads();
-  if (expert == 0) *static_cast<volatile std::uint32_t*>(&report->written) = 1;
+  // The barrier has shown the whole report to this thread; its fence passes that on to the host. Fences of
+  // the others, before the barrier, would order nothing before this thread's store.
+  if (expert == 0) {
+    __threadfence_system();
+    *static_cast<volatile std::uint32_t*>(&report->written) = 1;
+  }
   place_choices(counts, ids, range, top_k, table.experts, resolved);
 }
 

@@ -112,6 +112,8 @@ void StepGraph::close_layer(cudaStream_t stream) {
   experts.count = lists.count;
   experts.count_max = static_cast<std::uint32_t>(distinct_max(plan_));
   experts.rows_of_one_max = plan_.tokens;
+  experts.slabs_on_16_bytes =
+      reinterpret_cast<std::uintptr_t>(plan_.slabs) % 16 == 0 && plan_.slab_stride_bytes % 16 == 0;
   status_.check(kernels::cuda::expert_ffn_list(plan_.layout, kernels::ExpertActivation::swiglu, experts,
                                                {plan_.hidden, kernels::FloatFormat::fp32}, plan_.outputs,
                                                workspace_.data(), stream),

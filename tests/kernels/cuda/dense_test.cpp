@@ -29,6 +29,11 @@ Shape any_shape(Random& random) {
   shape.width = static_cast<std::uint32_t>(1 + random.below(300));
   if (random.chance(0.5)) shape.width = (shape.width + 3) / 4 * 4;
   shape.rows = 1 + random.below(3 * shape.width);
+  if (random.chance(0.3)) {  // rows of several steps, few of them
+    shape.width += static_cast<std::uint32_t>(256 + 4 * random.below(300));
+    shape.rows = 1 + random.below(20);
+    if (random.chance(0.7)) shape.tokens = static_cast<std::uint32_t>(1 + random.below(4));
+  }
   return shape;
 }
 
@@ -120,6 +125,7 @@ TEST_F(CudaDense, RefusesWhatItCannotDo) {
   EXPECT_EQ(dense(some, nullptr, 1, 1, 4, some, nullptr), cudaErrorInvalidValue);
   EXPECT_EQ(dense(some, some, 1, 1, 4, nullptr, nullptr), cudaErrorInvalidValue);
   EXPECT_EQ(dense(some, some, 8 * 65535 + 1, 1, 4, some, nullptr), cudaErrorInvalidValue);
+  EXPECT_EQ(dense(some, some, 0xffffffffU, 1, 4, some, nullptr), cudaErrorInvalidValue);
   EXPECT_EQ(dense(some, some, 0xffffffffU, 1, 0x7fffffffU, some, nullptr), cudaErrorInvalidValue);
   expect_ok(dense(nullptr, nullptr, 0, 1, 4, nullptr, nullptr));
   expect_ok(dense(nullptr, nullptr, 1, 0, 4, nullptr, nullptr));

@@ -116,6 +116,25 @@ TEST_F(CudaExpertFfn, RowsLongerThanATileAreSummedInTheSameOrder) {
   }
 }
 
+TEST_F(CudaExpertFfn, RowsOfAnyLengthAreSummedInTheSameOrder) {
+  Random random(fresh_seed());
+  for (const ExpertFormat format : testing::expert_formats) {
+    const std::uint32_t multiple = kernels::format_info(format).column_multiple();
+    for (const std::uint32_t rows : {1U, static_cast<std::uint32_t>(2 + random.below(3))}) {
+      const SlabLayout layout = testing::layout_of(
+          {.format = format,
+           .hidden_size = testing::random_dimension(random, format, rows == 1 ? 5000 : 2500),
+           .width = multiple});
+      const HiddenStates hidden(random, 2, layout.shape.hidden_size, random_float_format(random));
+      const RoutedExperts routed(random, layout, {rows}, 2);
+      SCOPED_TRACE(::testing::Message() << kernels::format_info(format).name << ", " << rows << " rows of "
+                                        << layout.shape.hidden_size);
+      ASSERT_NO_FATAL_FAILURE(expect_outputs(run_list(routed, ExpertActivation::swiglu, hidden, rows, 1),
+                                             routed.reference(ExpertActivation::swiglu, hidden), on_vehicle));
+    }
+  }
+}
+
 TEST_F(CudaExpertFfn, MoreRowsThanOnePassHoldsReadTheWeightsAgain) {
   Random random(fresh_seed());
   const SlabLayout layout =
@@ -132,20 +151,38 @@ TEST_F(CudaExpertFfn, MoreRowsThanOnePassHoldsReadTheWeightsAgain) {
   }
 }
 
+/// The same expert as a list of one.
+void run_list_of_one(const ExpertSlab& expert, const HiddenStates& hidden,
+                     const DeviceArray<std::uint32_t>& rows, float* output, void* workspace) {
+  const auto count = static_cast<std::uint32_t>(rows.size());
+  const DeviceArray<const void*> slabs(std::vector<const void*>{expert.data});
+  const DeviceArray<std::uint32_t> first_row(std::vector<std::uint32_t>{0, count});
+  const DeviceArray<std::uint32_t> one(std::vector<std::uint32_t>{1});
+  const bool on_16_bytes = reinterpret_cast<std::uintptr_t>(expert.data) % 16 == 0;
+  expect_ok(kernels::cuda::expert_ffn_list(
+      expert.layout, expert.activation,
+      {slabs.data(), first_row.data(), rows.data(), one.data(), 1, count, on_16_bytes}, hidden.rows(), output,
+      workspace, nullptr));
+  expect_ok(cudaDeviceSynchronize());
+}
+
 TEST_F(CudaExpertFfn, OneExpertIsTheReferenceAtAnyPackedShape) {
   Random random(fresh_seed());
   for (int repetition = 0; repetition < 12; ++repetition) {
     const auto hidden_size = static_cast<std::uint32_t>(1 + random.below(70));
     const auto width = static_cast<std::uint32_t>(1 + random.below(50));
+    const std::size_t offset = random.below(2) * sizeof(float);  // of the slab from 16 bytes
     const std::vector<float> values = testing::random_floats(random, std::size_t{3} * width * hidden_size);
     const auto bytes = std::as_bytes(std::span(values));
-    const DeviceArray<std::byte> slab(bytes);
+    const DeviceArray<std::byte> slab(offset + bytes.size());
+    expect_ok(cudaMemcpy(slab.data() + offset, bytes.data(), bytes.size(), cudaMemcpyHostToDevice));
     const HiddenStates hidden(random, 4, hidden_size, FloatFormat::fp32);
     std::vector<std::uint32_t> rows(1 + random.below(8));
     for (auto& row : rows) row = static_cast<std::uint32_t>(random.below(4));
-    ExpertSlab expert{.data = slab.data()};
+    ExpertSlab expert{.data = slab.data() + offset};
     ASSERT_EQ(kernels::packed_fp32_layout(bytes.size(), hidden_size, expert.layout), kernels::Status::ok);
-    SCOPED_TRACE(::testing::Message() << rows.size() << " rows, " << hidden_size << " x " << width);
+    SCOPED_TRACE(::testing::Message()
+                 << rows.size() << " rows, " << hidden_size << " x " << width << ", on byte " << offset);
 
     const DeviceArray<std::uint32_t> device_rows(rows);
     const DeviceArray<float> output(rows.size() * hidden_size);
@@ -160,6 +197,9 @@ TEST_F(CudaExpertFfn, OneExpertIsTheReferenceAtAnyPackedShape) {
                                           hidden.values.data(), 4, rows, expected.data(), inner.data()),
               kernels::Status::ok);
     ASSERT_NO_FATAL_FAILURE(expect_outputs(output.read(), expected, on_vehicle));
+    expect_ok(cudaMemset(output.data(), 0, expected.size() * sizeof(float)));
+    run_list_of_one(expert, hidden, device_rows, output.data(), workspace.data());
+    ASSERT_NO_FATAL_FAILURE(expect_outputs(output.read(), expected, on_vehicle)) << "as a list";
   }
 }
 
@@ -283,12 +323,15 @@ TEST_F(CudaExpertFfn, RefusesWhatItCannotDo) {
   expect_ok(call(good, 0));
   EXPECT_EQ(call({memory.data(), SlabLayout{}, ExpertActivation::swiglu}), cudaErrorInvalidValue);
   EXPECT_EQ(call({nullptr, good.layout, ExpertActivation::swiglu}), cudaErrorInvalidValue);
-  EXPECT_EQ(call({memory.data() + 4, good.layout, ExpertActivation::swiglu}), cudaErrorInvalidValue);
+  EXPECT_EQ(call({memory.data() + 2, good.layout, ExpertActivation::swiglu}), cudaErrorInvalidValue);
   EXPECT_EQ(call({memory.data(), good.layout, ExpertActivation::relu}), cudaErrorInvalidValue);
   EXPECT_EQ(call(good, 1, 2052), cudaErrorInvalidValue);
   ExpertSlab odd = good;
   odd.layout.shape.format = ExpertFormat::mxfp4;
   EXPECT_EQ(call(odd), cudaErrorInvalidValue) << "rows of 8 values do not end on 16 bytes";
+  ExpertSlab narrow{memory.data() + 4,
+                    testing::layout_of({.format = ExpertFormat::bf16, .hidden_size = 8, .width = 8})};
+  EXPECT_EQ(call(narrow), cudaErrorInvalidValue);
 
   ExpertList list{
       reinterpret_cast<const void* const*>(memory.data()), rows.data(), rows.data(), rows.data(), 1, 1};
@@ -301,6 +344,10 @@ TEST_F(CudaExpertFfn, RefusesWhatItCannotDo) {
   list.count_max = 0;
   expect_ok(call_list(list));
   list.count_max = 1;
+  list.slabs_on_16_bytes = false;
+  EXPECT_EQ(kernels::cuda::expert_ffn_list(narrow.layout, ExpertActivation::swiglu, list, hidden,
+                                           output.data(), memory.data() + 2048, nullptr),
+            cudaErrorInvalidValue);
   list.slabs = nullptr;
   EXPECT_EQ(call_list(list), cudaErrorInvalidValue);
 }
