@@ -30,6 +30,7 @@ class Kernel:
     wide_loads: int = 0
     narrow_loads: int = 0
     wide_stores: int = 0
+    bytes_ahead: int = 0  # that a thread has asked for when it first waits for one of its loads
 
     def occupancy(self, dynamic_shared_bytes):
         """Share of the warps that a multiprocessor can hold, by registers, shared memory and block slots."""
@@ -102,14 +103,49 @@ def read_launch_bounds(ptx):
     return bounds
 
 
+class LoadsAhead:
+    """The bytes of global loads that a thread has on their way at most, in the order of the machine code.
+
+    A load is on its way until an instruction names a register that it fills; loads before it are then taken as
+    done too. Branches are not followed, so it is a lower bound: an estimate that sees a compiler (or a rewritten
+    loop) that has each load wait for the one before."""
+    WIDTHS = {"128": 16, "64": 8, "U8": 1, "S8": 1, "U16": 2, "S16": 2}
+
+    def __init__(self):
+        self.on_their_way = []  # [(registers, bytes)]
+        self.most = 0
+
+    def take(self, line):
+        found = re.search(r"/\*[0-9a-f]+\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9_.]*)\s*(.*?);", line)
+        if not found:
+            return
+        parts, operands = found[1].split("."), found[2]
+        named = set()
+        for register, pair in re.findall(r"\bR(\d+)(\.64)?", operands):
+            named |= {int(register), int(register) + 1} if pair else {int(register)}
+        filled, size = set(), 0
+        if parts[0] in ("LDG", "LD"):
+            size = next((self.WIDTHS[part] for part in parts if part in self.WIDTHS), 4)
+            first = int(re.search(r"\bR(\d+)", operands)[1]) if named else 0
+            filled = set(range(first, first + max(1, size // 4)))
+        waits = [i for i, (registers, _) in enumerate(self.on_their_way) if registers & (named | filled)]
+        if waits:
+            self.on_their_way = self.on_their_way[waits[-1] + 1:]
+        if size:
+            self.on_their_way.append((filled, size))
+            self.most = max(self.most, sum(bytes_ for _, bytes_ in self.on_their_way))
+
+
 def read_disassembly(nvdisasm, cubin, kernels):
     """Counts the accesses of each kernel in the machine code."""
-    current = None
+    current, ahead = None, LoadsAhead()
     for line in run([nvdisasm, "-c", cubin]).splitlines():
         if section := re.match(r"\.text\.(\S+):", line.strip()):
-            current = kernels.get(section[1])
+            current, ahead = kernels.get(section[1]), LoadsAhead()
         if current is None:
             continue
+        ahead.take(line)
+        current.bytes_ahead = ahead.most
         if re.search(r"\b(LDL|STL)\b", line):
             current.local_accesses += 1
         elif re.search(r"\b(LDG|LDGSTS|LD)\.\S*128", line):

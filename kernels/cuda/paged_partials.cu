@@ -8,6 +8,9 @@ namespace prophet::kernels::cuda {
 namespace {
 
 constexpr unsigned block_threads = 128;
+/// That a multiprocessor shall hold at once. Where no number is given, the compiler saves registers by having
+/// loads wait for each other.
+constexpr unsigned multiprocessor_blocks = 4;
 
 /// Splits that are read before the first of them is used.
 constexpr std::uint32_t batch = 16;
@@ -23,32 +26,40 @@ struct MergedColumn {
   }
 };
 
-/// Adds `count` splits; `values` is the column in the first of them.
-__device__ void add_splits(MergedColumn& column, const float* values, const float* largest_of,
-                           const float* weight_of, std::uint32_t dim, std::uint32_t count, float largest) {
-  std::uint32_t s = 0;
-  for (; s + batch <= count; s += batch) {
-    float value[batch];
-    float factor[batch];
-    float weight[batch];
+/// What the splits of one head have left, from some split on.
+struct Splits {
+  const float* values;  ///< this thread's column of the first
+  const float* largest;
+  const float* weight;
+};
+
+/// Adds `batch` splits from `first` on, or where these are not `whole` those below `count`; all are read
+/// before the first is used. `largest` is that of all splits.
+template <bool whole>
+__device__ __forceinline__ void add_splits(MergedColumn& column, const Splits& splits, std::uint32_t first,
+                                           std::uint32_t count, std::uint32_t dim, float largest) {
+  float value[batch];
+  float own_largest[batch];
+  float weight[batch];
 #pragma unroll
-    for (std::uint32_t i = 0; i < batch; ++i) {
-      value[i] = values[std::size_t{s + i} * dim];
-      factor[i] = largest_of[s + i];
-      weight[i] = weight_of[s + i];
-    }
-#pragma unroll
-    for (std::uint32_t i = 0; i < batch; ++i) column.add(value[i], weight[i], expf(factor[i] - largest));
+  for (std::uint32_t i = 0; i < batch; ++i) {
+    if (!whole && first + i >= count) continue;
+    value[i] = splits.values[std::size_t{first + i} * dim];
+    own_largest[i] = splits.largest[first + i];
+    weight[i] = splits.weight[first + i];
   }
-#pragma unroll 1
-  for (; s < count; ++s)
-    column.add(values[std::size_t{s} * dim], weight_of[s], expf(largest_of[s] - largest));
+#pragma unroll
+  for (std::uint32_t i = 0; i < batch; ++i) {
+    if (!whole && first + i >= count) continue;
+    column.add(value[i], weight[i], expf(own_largest[i] - largest));
+  }
 }
 
 /// Block (head, sequence). Every thread finds the factors of the splits for itself, which costs less than to
 /// share them, and sums its own columns. A long context has hundreds of splits and few such blocks: what
 /// hides the way to memory is the number of splits that are read at once.
-__global__ void __launch_bounds__(block_threads, 4) merge_kernel(Partials partials, MergeCall call) {
+__global__ void __launch_bounds__(block_threads, multiprocessor_blocks)
+    merge_kernel(Partials partials, MergeCall call) {
   const unsigned head = blockIdx.x;
   const unsigned sequence = blockIdx.y;
   const std::size_t row = std::size_t{sequence} * call.heads + head;
@@ -65,7 +76,10 @@ __global__ void __launch_bounds__(block_threads, 4) merge_kernel(Partials partia
   for (std::uint32_t s = 0; s < splits; ++s) largest = fmaxf(largest, largest_of[s]);
   for (unsigned i = threadIdx.x; i < call.dim; i += block_threads) {
     MergedColumn column{0, call.sinks != nullptr ? expf(call.sinks[head] - largest) : 0};
-    add_splits(column, values + i, largest_of, weight_of, call.dim, splits, largest);
+    const Splits of_head{values + i, largest_of, weight_of};
+    std::uint32_t s = 0;
+    for (; s + batch <= splits; s += batch) add_splits<true>(column, of_head, s, splits, call.dim, largest);
+    if (s < splits) add_splits<false>(column, of_head, s, splits, call.dim, largest);
     const float attended = context == 0 ? 0 : column.sum / column.weight;
     store_one(call.output, row * call.dim + i, call.output_format, too_long ? NAN : attended);
   }

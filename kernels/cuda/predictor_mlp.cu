@@ -9,6 +9,10 @@ namespace prophet::kernels::cuda {
 namespace {
 
 constexpr unsigned bag_threads = 128;
+/// That a multiprocessor shall hold at once: where no number is given, the compiler saves registers by having
+/// loads wait for each other.
+constexpr unsigned bag_blocks = 4;
+constexpr unsigned rows_ahead = 8;
 constexpr unsigned logit_threads = 256;
 constexpr unsigned logit_warps = logit_threads / 32;
 constexpr unsigned choice_threads = predictor_experts_max;
@@ -19,26 +23,36 @@ __device__ __forceinline__ float activate(float x, PredictorActivation activatio
   return 0.5F * x * (1.0F + erff(x * 0.70710678F));
 }
 
-/// Adds pack `pack` of the rows that `ids` [top_k] name, beginning with row first_row.
+/// Adds pack `pack` of the rows that `ids` [top_k] name, beginning with row first_row. What the next few add
+/// is asked for before the first of them is added; their order is that of `ids`.
 template <FloatFormat format>
 __device__ __forceinline__ void add_rows(float (&sums)[packed_values], const PredictorWeights& weights,
                                          const std::uint32_t* ids, std::uint32_t top_k, std::size_t first_row,
                                          unsigned pack, unsigned row_packs) {
-#pragma unroll 4
-  for (std::uint32_t r = 0; r < top_k; ++r) {
-    const std::uint32_t expert = ids[r];
-    if (expert >= weights.experts) continue;
-    float row[packed_values];
-    load_packed<format>(weights.w1, (first_row + expert) * row_packs + pack, row);
+#pragma unroll 1
+  for (std::uint32_t first = 0; first < top_k; first += rows_ahead) {
+    std::uint32_t expert[rows_ahead];
+    float row[rows_ahead][packed_values];
 #pragma unroll
-    for (int i = 0; i < packed_values; ++i) sums[i] += row[i];
+    for (unsigned r = 0; r < rows_ahead; ++r)
+      expert[r] = first + r < top_k ? ids[first + r] : weights.experts;
+#pragma unroll
+    for (unsigned r = 0; r < rows_ahead; ++r)
+      if (expert[r] < weights.experts)
+        load_packed<format>(weights.w1, (first_row + expert[r]) * row_packs + pack, row[r]);
+#pragma unroll
+    for (unsigned r = 0; r < rows_ahead; ++r) {
+      if (expert[r] >= weights.experts) continue;
+#pragma unroll
+      for (int i = 0; i < packed_values; ++i) sums[i] += row[r][i];
+    }
   }
 }
 
 /// Grid (packs of columns, lanes): sums [lanes, row_packs * 8] = b1 + the input's rows of w1, activated if
 /// there is a hidden layer.
 template <FloatFormat format>
-__global__ void __launch_bounds__(bag_threads)
+__global__ void __launch_bounds__(bag_threads, bag_blocks)
     bag_kernel(PredictorWeights weights, PredictorInput input, float* sums_of, unsigned row_packs) {
   const unsigned pack = blockIdx.x * bag_threads + threadIdx.x;
   const unsigned lane = blockIdx.y;
