@@ -8,7 +8,9 @@ namespace prophet::kernels::cuda {
 
 /// Where verify() reports, in mapped pinned host memory. The host zeroes it before the first verify() that
 /// may write to it. Of many mismatches, of any streams of one device, only the first that is found is
-/// reported.
+/// reported: `claimed` is taken by an atomic operation of device scope, which CUDA's memory model makes
+/// atomic among the threads of one device wherever the memory lies. (Only atomics between device and host
+/// would need hostNativeAtomicSupported; the host only reads `written`, and zeroes.)
 struct VerifyReport {
   std::uint32_t claimed;  ///< for the device: whether a mismatch has been found
   std::uint32_t written;  ///< 1 once all below is there; the host may watch it
