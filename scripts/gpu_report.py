@@ -262,12 +262,13 @@ def write_report(folder):
 
 def missing_gpu(device, info_path):
     """A sentence on why `device` is not there; empty if it is."""
-    cuda = (read_json(pathlib.Path(info_path)) or {}).get("cuda", {})
-    gpus, number = cuda.get("gpus", []), int(device.partition(":")[2] or 0)
+    info = read_json(pathlib.Path(info_path)) or {}
+    gpus, number = info.get("cuda", {}).get("gpus", []), int(device.partition(":")[2] or 0)
     if number < len(gpus):
         return ""
     if not gpus:
-        return f"{device}: {cuda.get('missing') or 'this build has no CUDA'}: expected a machine with an NVIDIA GPU"
+        reasons = "; ".join(info.get("missing", [])) or "prophet info names no GPU"
+        return f"{device}: missing is {reasons}: expected a machine with an NVIDIA GPU, and a build for it"
     return f"{device}: there are {len(gpus)} GPUs: expected a number below that"
 
 

@@ -90,8 +90,8 @@ class GpuReport(unittest.TestCase):
         self.assertEqual(missing("cuda:0"), "")
         self.assertEqual(missing("cuda"), "")
         self.assertIn("there are 1 GPUs", missing("cuda:1"))
-        self.leave("info.json", {"cuda": {"gpus": []}})
-        self.assertIn("expected a machine with an NVIDIA GPU", missing("cuda:0"))
+        self.leave("info.json", {"cuda": {"gpus": []}, "missing": ["a CUDA GPU: no driver"]})
+        self.assertIn("a CUDA GPU: no driver: expected a machine with an NVIDIA GPU", missing("cuda:0"))
 
 
 if __name__ == "__main__":
