@@ -54,7 +54,7 @@ build_preset() { # build_preset PRESET [TARGET...]
   use_ccache
   mkdir -p "$dir"
   say "configuring and building preset $preset in build/$preset"
-  (cd "$ROOT" && quietly "$dir/configure.log" cmake --preset "$preset")
+  (cd "$ROOT" && quietly "$dir/configure.log" cmake --preset "$preset" ${PROPHET_WERROR:+"-DPROPHET_WERROR=$PROPHET_WERROR"})
   quietly "$dir/build.log" cmake --build "$dir" -j "$(build_jobs)" ${1:+--target "$@"}
 }
 
