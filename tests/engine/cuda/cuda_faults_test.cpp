@@ -108,7 +108,9 @@ class CudaFaults : public ::testing::TestWithParam<Way> {
     Ending ending = replay(fault);
     vehicle::clear_faults();
     EXPECT_TRUE(ending.error || ending.digest == undisturbed_.digest) << fault;
-    EXPECT_TRUE(ending.error || vehicle::operations() < nth) << fault << ": nobody was told";
+    // What fails while steps are captured may be answered by not capturing them.
+    const bool answered = GetParam().captured_tokens != 0 && ending.captured_steps == 0;
+    EXPECT_TRUE(ending.error || answered || vehicle::operations() < nth) << fault << ": nobody was told";
     return ending;
   }
   static void expect_no_more_than(const vehicle::LiveObjects& before) {
