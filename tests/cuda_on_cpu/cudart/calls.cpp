@@ -8,6 +8,7 @@
 
 #include "tests/cuda_on_cpu/control.hpp"
 #include "tests/cuda_on_cpu/cudart/quiet_lock.hpp"
+#include "tests/cuda_on_cpu/cudart/scheduler.hpp"
 
 namespace prophet::cuda_on_cpu {
 namespace {
@@ -173,6 +174,12 @@ bool is_sticky(cudaError_t error) {
 
 void clear_faults() {
   State& all = state();
+  // What is queued behind a sticky error must find it, or it would run now that nobody waits for it any more.
+  const bool ruined = [&] {
+    const QuietLock lock(all.mutex);
+    return all.sticky != cudaSuccess;
+  }();
+  if (ruined) Scheduler::instance().wait_for_all();
   const QuietLock lock(all.mutex);
   all.call_faults.clear();
   all.operation_faults.clear();

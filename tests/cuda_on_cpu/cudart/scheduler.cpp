@@ -151,6 +151,15 @@ void Scheduler::wait(const Signal& signal) {
   happens_after(signal.get());
 }
 
+void Scheduler::wait_for_all() {
+  std::vector<Signal> all;
+  {
+    const QuietLock lock(mutex_);
+    for (const auto& queue : queues_) all.push_back(queue->last);
+  }
+  for (const Signal& signal : all) wait(signal);
+}
+
 std::chrono::steady_clock::time_point Scheduler::done_at(const Signal& signal) {
   const QuietLock lock(mutex_);
   return signal->at;

@@ -73,6 +73,8 @@ class Scheduler {
   /// A null signal is done. In strict mode asking lets one operation run, so that who polls comes to an end.
   [[nodiscard]] bool is_done(const Signal& signal);
   void wait(const Signal& signal);
+  /// Waits for everything submitted so far.
+  void wait_for_all();
   [[nodiscard]] std::chrono::steady_clock::time_point done_at(const Signal& signal);
 
   void set_seed(std::uint64_t seed);
