@@ -2,6 +2,7 @@
 
 #include "kernels/combine.hpp"
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/read_quad.cuh"
 
 namespace prophet::kernels::cuda {
 namespace {
@@ -14,20 +15,6 @@ constexpr unsigned block_warps = block_threads / warp_threads;
 constexpr unsigned all_lanes = 0xFFFFFFFFU;
 constexpr std::uint32_t dimension_max = 0x7fffffffU;  ///< of a grid, and so that columns can be counted
 constexpr unsigned quad = 4;  ///< consecutive values of a row that a thread has at a time
-
-/// Values `at` to `at` + 3 of a row, zeros from `size` on.
-template <bool wide>
-__device__ float4 read_quad(const float* row, std::uint32_t at, std::uint32_t size) {
-  if constexpr (wide) {
-    return *reinterpret_cast<const float4*>(row + at);
-  } else {
-    float4 values = {row[at], 0, 0, 0};
-    if (size - at > 1) values.y = row[at + 1];
-    if (size - at > 2) values.z = row[at + 2];
-    if (size - at > 3) values.w = row[at + 3];
-    return values;
-  }
-}
 
 template <bool wide>
 __device__ void write_quad(float* row, std::uint32_t at, std::uint32_t size, float4 values) {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/cuda/launch.cuh"
+#include "kernels/cuda/read_quad.cuh"
 
 namespace prophet::kernels::cuda {
 namespace {
@@ -32,20 +33,6 @@ template <unsigned tokens>
 constexpr unsigned columns_per_warp = tokens == 1   ? 1
                                       : tokens == 8 ? 4
                                                     : 2;
-
-/// Values `at` to `at` + 3 of a row, zeros from `size` on.
-template <bool wide>
-__device__ float4 read_quad(const float* row, std::uint32_t at, std::uint32_t size) {
-  if constexpr (wide) {
-    return *reinterpret_cast<const float4*>(row + at);
-  } else {
-    float4 values = {row[at], 0, 0, 0};
-    if (at + 1 < size) values.y = row[at + 1];
-    if (at + 2 < size) values.z = row[at + 2];
-    if (at + 3 < size) values.w = row[at + 3];
-    return values;
-  }
-}
 
 __device__ float add_products(float sum, float4 weights, float4 input) {
   sum = fmaf(weights.x, input.x, sum);
