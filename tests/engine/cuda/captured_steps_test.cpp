@@ -8,6 +8,7 @@
 
 #include "prophet/error.hpp"
 #include "runtime/device/cuda_device.hpp"
+#include "tests/engine/cuda/on_cuda_device.hpp"
 #include "tests/engine/scenario.hpp"
 #include "tests/kernels/numbers.hpp"
 
@@ -17,22 +18,12 @@ namespace {
 constexpr ScenarioOptions sizes{
     .layers = 4, .experts = 10, .top_k = 3, .sequences = 6, .mean_tokens = 6, .prefill_tokens = 4};
 
-class CapturedReplay : public ::testing::Test {
+class CapturedReplay : public OnCudaDevice {
  protected:
-  void SetUp() override {
-    try {
-      device_ = make_cuda_device({});
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::no_device) throw;
-      GTEST_SKIP() << error.what();
-    }
-  }
   static Replay captured(Replay how) {
     how.engine.captured_tokens = how.schedule.lanes;
     return how;
   }
-
-  std::unique_ptr<CudaDevice> device_;
 };
 
 TEST_F(CapturedReplay, CountsBytesAndOutputsAreThoseOfStepsLaunchedOneByOne) {

@@ -4,6 +4,7 @@
 
 #include "prophet/error.hpp"
 #include "runtime/device/cuda_device.hpp"
+#include "tests/engine/cuda/on_cuda_device.hpp"
 #include "tests/engine/scenario.hpp"
 #ifdef PROPHET_CUDA_ON_CPU
 #include "tests/cuda_on_cpu/control.hpp"
@@ -15,16 +16,8 @@ namespace {
 constexpr ScenarioOptions sizes{
     .layers = 3, .experts = 10, .top_k = 3, .sequences = 6, .mean_tokens = 5, .prefill_tokens = 4};
 
-class CudaReplay : public ::testing::Test {
+class CudaReplay : public OnCudaDevice {
  protected:
-  void SetUp() override {
-    try {
-      device_ = make_cuda_device({});
-    } catch (const Error& error) {
-      if (error.code() != ErrorCode::no_device) throw;
-      GTEST_SKIP() << error.what();
-    }
-  }
   void expect_as_on_the_cpu(const Scenario& scenario, const Replay& how) {
     const auto real = cpu();
     const ReplayMetrics expected = scenario.replay(*real, how);
@@ -39,8 +32,6 @@ class CudaReplay : public ::testing::Test {
     EXPECT_EQ(found.slabs_verified, expected.slabs_verified);
     EXPECT_GT(found.slabs_verified, 0U);
   }
-
-  std::unique_ptr<CudaDevice> device_;
 };
 
 TEST_F(CudaReplay, WithoutPrefetchCountsWhatTheCpuCounts) {
