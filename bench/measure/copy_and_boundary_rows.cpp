@@ -2,13 +2,10 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/measure/measured_rows.hpp"
+#include "bench/measure/table.hpp"
 
 namespace prophet::measure {
 namespace {
-
-constexpr double ns_to_us = 1e-3;
-constexpr double to_giga = 1e-9;
-constexpr double to_percent = 100;
 
 constexpr std::array copy_columns{
     Column{"direction", "direction", "", 1, 0, 15, true},

@@ -2,14 +2,10 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/measure/measured_rows.hpp"
+#include "bench/measure/table.hpp"
 
 namespace prophet::measure {
 namespace {
-
-constexpr double ns_to_us = 1e-3;
-constexpr double to_mega = 1e-6;
-constexpr double to_giga = 1e-9;
-constexpr double to_percent = 100;
 
 constexpr std::array kernel_columns{
     Column{"model", "model", "", 1, 0, 13, true},

@@ -11,6 +11,12 @@ namespace prophet::measure {
 /// A row of a result under its JSON keys, flat but for objects of shapes. Absent numbers are null.
 using Rows = nlohmann::ordered_json;
 
+/// Scales of columns: from the units of JSON to those that a table prints.
+inline constexpr double ns_to_us = 1e-3;
+inline constexpr double to_mega = 1e-6;
+inline constexpr double to_giga = 1e-9;
+inline constexpr double to_percent = 100;
+
 /// How a table prints one key of its rows.
 struct Column {
   const char* key = "";
