@@ -230,7 +230,8 @@ def steps_text(report):
 def replays_text(folder, report):
     text = ("p50 and p99: of a decode step on the device. data sheet, calibrated: the sim's prediction with the GPU's "
             "shipped profile and with the profile\nthat `prophet calibrate` fitted on this machine; error: (predicted - "
-            "measured) / measured. SIMULATED figures are those of the sim, all others are\nmeasured.\n")
+            "measured) / measured. SIMULATED figures are those of the sim, all others are\nmeasured. The sim captures no "
+            "steps: beside captured ones stands what it predicts of the same steps launched one by one.\n")
     for number, rows in report["replays"].items():
         text += comparison_text(folder, number, rows)
     return text
