@@ -10,4 +10,9 @@ namespace prophet::testing {
 /// Calls of operator new so far in this program, on all threads.
 [[nodiscard]] std::uint64_t heap_allocations() noexcept;
 
+/// Bytes that are allocated now, and the most that were at once since the last reset_heap_bytes_peak().
+[[nodiscard]] std::uint64_t heap_bytes() noexcept;
+[[nodiscard]] std::uint64_t heap_bytes_peak() noexcept;
+void reset_heap_bytes_peak() noexcept;
+
 }  // namespace prophet::testing
