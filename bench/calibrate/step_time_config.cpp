@@ -10,6 +10,7 @@
 #include "runtime/device/make_device.hpp"
 #include "runtime/device/sim_device.hpp"
 #include "runtime/engine/batch_schedule.hpp"
+#include "runtime/engine/replayed_model.hpp"
 #include "runtime/engine/step_loop.hpp"
 #include "runtime/trace/synth.hpp"
 
@@ -95,7 +96,8 @@ std::uint64_t typical_step_ns(Device& device, const HostStore& store, const Step
   predictor.lanes = config.batch;
   predictor.future = {future.offsets, future.experts};
   const auto oracle = make_predictor(config.prefetch ? "oracle" : "none", predictor);
-  StepLoop loop(device, store, trace, workload, engine, make_policy("lru", policy), oracle.get(),
+  ReplayedModel model(device, trace, workload, schedule.tokens_max(), 0);
+  StepLoop loop(device, store, model, engine, make_policy("lru", policy), oracle.get(),
                 schedule.tokens_max());
   if (config.slabs == workload.grid.size()) loop.preload();
   while (schedule.next()) loop.step(schedule.kind(), schedule.tokens());

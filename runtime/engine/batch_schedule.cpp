@@ -137,13 +137,23 @@ bool BatchSchedule::next() {
   return true;
 }
 
+void read_choices(const RoutingTrace& trace, LayerId layer, std::span<const StepToken> tokens,
+                  std::span<ExpertId> chosen) noexcept {
+  std::size_t at = 0;
+  for (const StepToken& token : tokens) {
+    for (std::uint32_t r = 0; r < trace.shape().top_k; ++r) chosen[at++] = trace.expert(token.row, layer, r);
+  }
+}
+
 RequestGroups collect_requests(const RoutingTrace& trace, BatchSchedule schedule) {
   RequestGroups groups;
   groups.grid = trace.shape().grid;
-  LayerRequests layer_requests(trace, schedule.tokens_max());
+  LayerRequests layer_requests(groups.grid, trace.shape().top_k, schedule.tokens_max());
   while (schedule.next()) {
     for (std::uint32_t l = 0; l < groups.grid.layers; ++l) {
-      layer_requests.gather(schedule.tokens(), LayerId{l});
+      const std::span<const StepToken> tokens = schedule.tokens();
+      read_choices(trace, LayerId{l}, tokens, layer_requests.choices(tokens.size()));
+      layer_requests.gather(LayerId{l}, tokens.size());
       groups.append(layer_requests.wanted());
     }
   }

@@ -80,6 +80,11 @@ class BatchSchedule {
   bool exhausted_ = false;
 };
 
+/// What a router recorded in the trace chose for `tokens` in `layer`, [tokens, top_k] by rank, into `chosen`,
+/// which has that size.
+void read_choices(const RoutingTrace& trace, LayerId layer, std::span<const StepToken> tokens,
+                  std::span<ExpertId> chosen) noexcept;
+
 /// What the schedule will ask of a cache: one group per layer of each step.
 [[nodiscard]] RequestGroups collect_requests(const RoutingTrace& trace, BatchSchedule schedule);
 

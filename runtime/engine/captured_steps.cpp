@@ -10,51 +10,25 @@
 namespace prophet {
 namespace {
 
-std::unique_ptr<ResidentStep> make_step(Device& device, const HostStore& store, const Workload& workload,
-                                        const ModelBuffers& buffers, std::uint32_t tokens, bool verify) {
-  if (tokens == 0) return nullptr;
-  std::vector<std::uint64_t> checksums;
-  for (std::uint32_t e = 0; verify && e < workload.grid.size(); ++e)
-    checksums.push_back(store.checksum(ExpertIndex{e}));
-  ResidentStepPlan plan;
-  plan.grid = workload.grid;
-  plan.top_k = workload.top_k;
-  plan.tokens = tokens;
-  plan.hidden_size = workload.hidden_size;
-  plan.dense = buffers.dense_layers();
-  plan.dense_bytes = buffers.dense(LayerId{0}).size_bytes;
-  plan.dense_stride_bytes = buffers.dense_stride_bytes();
-  plan.slabs = buffers.arena_bytes();
-  plan.expert_bytes = buffers.arena().expert_bytes;
-  plan.slab_stride_bytes = buffers.arena().stride_bytes;
-  plan.slab_count = buffers.arena().slabs;
-  plan.hidden = buffers.hidden(tokens);
-  plan.outputs = buffers.outputs(0, tokens * workload.top_k);
-  plan.checksums = checksums;
-  return device.make_resident_step(plan);
-}
-
 bool is_resident(const ExpertCache& cache, ExpertIndex expert) {
   return cache.find(expert) && !cache.is_loading(expert);
 }
 
 }  // namespace
 
-CapturedSteps::CapturedSteps(Device& device, const HostStore& store, const RoutingTrace& trace,
-                             const Workload& workload, const ModelBuffers& buffers, std::uint32_t tokens,
-                             bool verify)
+CapturedSteps::CapturedSteps(std::unique_ptr<ResidentStep> step, const RoutingTrace& trace,
+                             const Workload& workload, std::uint32_t tokens)
     : trace_(trace),
       grid_(workload.grid),
       top_k_(workload.top_k),
       tokens_(tokens),
-      step_(make_step(device, store, workload, buffers, tokens, verify)) {
-  if (!available()) return;
+      step_(std::move(step)),
+      is_changed_(grid_.size(), 0) {
   changed_.reserve(grid_.size());
-  is_changed_.resize(grid_.size());
 }
 
 void CapturedSteps::changed(ExpertIndex expert) noexcept {
-  if (!available() || std::exchange(is_changed_[expert.index()], 1) != 0) return;
+  if (std::exchange(is_changed_[expert.index()], 1) != 0) return;
   changed_.push_back(expert);
 }
 

@@ -9,10 +9,8 @@
 #include "runtime/cache/expert_cache.hpp"
 #include "runtime/device/resident_step.hpp"
 #include "runtime/engine/batch_schedule.hpp"
-#include "runtime/engine/model_buffers.hpp"
 #include "runtime/engine/workload.hpp"
 #include "runtime/trace/routing_trace.hpp"
-#include "runtime/transfer/host_store.hpp"
 
 namespace prophet {
 
@@ -22,15 +20,12 @@ namespace prophet {
 /// One host thread. No allocation after construction. All that the constructor is given must outlive it.
 class CapturedSteps {
  public:
-  /// For steps of `tokens` tokens. Holds nothing for 0 and where the device has no resident steps:
-  /// available() is then false. With `verify` the device compares every slab that a step reads with the
-  /// store's checksums.
-  CapturedSteps(Device& device, const HostStore& store, const RoutingTrace& trace, const Workload& workload,
-                const ModelBuffers& buffers, std::uint32_t tokens, bool verify);
+  /// `step` is one of `tokens` tokens.
+  CapturedSteps(std::unique_ptr<ResidentStep> step, const RoutingTrace& trace, const Workload& workload,
+                std::uint32_t tokens);
 
-  [[nodiscard]] bool available() const noexcept { return step_ != nullptr; }
   [[nodiscard]] bool serves(StepKind kind, std::size_t tokens) const noexcept {
-    return available() && kind == StepKind::decode && tokens == tokens_;
+    return kind == StepKind::decode && tokens == tokens_;
   }
 
   /// The cache has begun to bring this expert, or has let it go.

@@ -4,9 +4,8 @@
 #include <span>
 #include <vector>
 
+#include "prophet/expert_grid.hpp"
 #include "prophet/ids.hpp"
-#include "runtime/engine/batch_schedule.hpp"
-#include "runtime/trace/routing_trace.hpp"
 
 namespace prophet {
 
@@ -14,11 +13,15 @@ namespace prophet {
 /// it. Reused from layer to layer; no allocation after construction.
 class LayerRequests {
  public:
-  /// The trace must outlive it.
-  LayerRequests(const RoutingTrace& trace, std::uint32_t tokens_max);
+  LayerRequests(ExpertGrid grid, std::uint32_t top_k, std::uint32_t tokens_max);
 
-  /// Reads the routing of `layer` for `tokens` (at most tokens_max).
-  void gather(std::span<const StepToken> tokens, LayerId layer);
+  /// Where the choices of a layer, [tokens, top_k] by rank, are written before gather(). REQUIRES: at most
+  /// tokens_max tokens.
+  [[nodiscard]] std::span<ExpertId> choices(std::size_t tokens) noexcept {
+    return std::span(chosen_).first(tokens * top_k_);
+  }
+  /// Works out what `layer` wants from the choices of `tokens` tokens. REQUIRES: experts of the grid.
+  void gather(LayerId layer, std::size_t tokens);
 
   /// Distinct experts, ascending.
   [[nodiscard]] std::span<const ExpertIndex> wanted() const noexcept {
@@ -38,9 +41,8 @@ class LayerRequests {
   }
 
  private:
-  const RoutingTrace* trace_;
+  ExpertGrid grid_;
   std::uint32_t top_k_;
-  std::uint32_t experts_;
   std::vector<ExpertId> chosen_;       ///< [tokens_max, top_k]
   std::vector<std::uint32_t> counts_;  ///< [experts], then the running position of each expert's rows
   std::vector<ExpertIndex> wanted_;

@@ -10,6 +10,7 @@
 #include "runtime/cache/make_policy.hpp"
 #include "runtime/cache/miss_ratio_curve.hpp"
 #include "runtime/engine/measure_link.hpp"
+#include "runtime/engine/replayed_model.hpp"
 
 namespace prophet {
 namespace {
@@ -143,8 +144,8 @@ ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const Re
   engine.prefetch.width = what.prefetch_width != 0 ? what.prefetch_width : workload_.top_k * what.batch;
   engine.verify = options_.verify;
   engine.captured_tokens = options_.graph == GraphUse::off ? 0 : steps.lanes();
-  engine.seed = options_.seed;
-  StepLoop loop(device, store, trace_, workload_, engine, policy(what), forecaster.get(), steps.tokens_max());
+  ReplayedModel model(device, trace_, workload_, steps.tokens_max(), options_.seed);
+  StepLoop loop(device, store, model, engine, policy(what), forecaster.get(), steps.tokens_max());
   check_graph(what, loop);
   const std::uint64_t steps_in_all = decode_steps(steps);
   loop.expect_steps(steps_in_all);
@@ -156,8 +157,8 @@ ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const Re
   ReplayRow row;
   row.what = what;
   row.metrics = loop.finish();
-  row.device_bytes = loop.buffers().device_bytes();
-  row.slab_bytes = loop.buffers().arena().total_bytes();
+  row.slab_bytes = loop.slabs().arena().total_bytes();
+  row.device_bytes = row.slab_bytes + model.device_bytes();
   row.fits = row.device_bytes <= device_->info().memory_bytes;
   return row;
 }

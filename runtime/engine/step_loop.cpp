@@ -7,36 +7,35 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/checksum.hpp"
 #include "prophet/error.hpp"
 
 namespace prophet {
 
-StepLoop::StepLoop(Device& device, const HostStore& store, const RoutingTrace& trace,
-                   const Workload& workload, const EngineOptions& options,
+StepLoop::StepLoop(Device& device, const HostStore& store, StepModel& model, const EngineOptions& options,
                    std::unique_ptr<EvictionPolicy> policy, Predictor* predictor, std::uint32_t tokens_max)
     : device_(device),
       store_(store),
-      workload_(workload),
+      model_(model),
+      workload_(model.workload()),
       options_(options),
-      buffers_(device, workload, options.cache.cache_slabs + options.cache.staging_slabs, tokens_max,
-               options.seed),
-      cache_(workload.grid, options.cache, std::move(policy)),
-      captured_(device, store, trace, workload, buffers_, predictor == nullptr ? options.captured_tokens : 0,
-                options.verify),
-      transfers_(device, store, buffers_.arena(), buffers_.arena_bytes(), cache_, options.transfer),
+      slabs_(device, store.expert_bytes(), options.cache.cache_slabs + options.cache.staging_slabs),
+      cache_(workload_.grid, options.cache, std::move(policy)),
+      captured_(predictor == nullptr && options.captured_tokens != 0
+                    ? model.captured_steps(device, store, slabs_, options.captured_tokens, options.verify)
+                    : nullptr),
+      transfers_(device, store, slabs_.arena(), slabs_.bytes(), cache_, options.transfer),
       fates_(transfers_, options.prefetch_useful_min),
       predictor_(predictor),
-      requests_(trace, tokens_max),
+      requests_(workload_.grid, workload_.top_k, tokens_max),
       compute_(device, StreamRole::compute),
       router_done_(device),
       step_done_(device) {
   if (predictor != nullptr && options.prefetch.lookahead_layers > 0) {
     prefetcher_ = std::make_unique<Prefetcher>(*predictor, cache_, transfers_, fates_, options.prefetch);
   }
-  deferred_.reserve(workload.grid.experts);
-  metrics_.layers.resize(workload.grid.layers);
-  metrics_.forecast_layers.resize(workload.grid.layers);
+  deferred_.reserve(workload_.grid.experts);
+  metrics_.layers.resize(workload_.grid.layers);
+  metrics_.forecast_layers.resize(workload_.grid.layers);
 }
 
 void StepLoop::expect_steps(std::uint64_t steps) {
@@ -74,7 +73,7 @@ void StepLoop::step(StepKind kind, std::span<const StepToken> tokens) {
     }
   }
   run_layers(kind, tokens);
-  read_outputs(static_cast<std::uint32_t>(tokens.size()));
+  finish_step(tokens);
   ++step_number_;
   metrics_.tokens += tokens.size();
   if (kind == StepKind::prefill) {
@@ -86,30 +85,36 @@ void StepLoop::step(StepKind kind, std::span<const StepToken> tokens) {
 }
 
 void StepLoop::run_layers(StepKind kind, std::span<const StepToken> tokens) {
+  model_.begin(tokens, compute_.id());
   std::uint32_t layer = 0;
-  if (captured_.serves(kind, tokens.size())) {
+  if (captured_ && captured_->serves(kind, tokens.size())) {
     layer = run_captured(tokens);
     if (layer == workload_.grid.layers) return;
-    requests_.gather(tokens, LayerId{layer});
-    captured_.check_missing(cache_, requests_.wanted());
+    gather(LayerId{layer}, tokens);
+    captured_->check_missing(cache_, requests_.wanted());
     run_routed_layer(LayerId{layer++}, kind, tokens);
   }
   for (; layer < workload_.grid.layers; ++layer) run_layer(LayerId{layer}, kind, tokens);
 }
 
+void StepLoop::gather(LayerId layer, std::span<const StepToken> tokens) {
+  model_.read_routing(layer, tokens, requests_.choices(tokens.size()));
+  requests_.gather(layer, tokens.size());
+}
+
 std::uint32_t StepLoop::run_captured(std::span<const StepToken> tokens) {
   transfers_.confirm_compute();  // the step before has been waited for
-  captured_.launch(cache_, tokens, compute_.id());
+  captured_->launch(cache_, tokens, compute_.id());
   device_.record(compute_.id(), router_done_.id());
   device_.synchronize(router_done_.id());
-  const std::uint32_t layers = captured_.layers_run();
+  const std::uint32_t layers = captured_->layers_run();
   for (std::uint32_t l = 0; l < layers; ++l) book_captured_layer(LayerId{l}, tokens);
   ++(layers == workload_.grid.layers ? metrics_.captured_steps : metrics_.captured_steps_left);
   return layers;
 }
 
 void StepLoop::book_captured_layer(LayerId layer, std::span<const StepToken> tokens) {
-  requests_.gather(tokens, layer);
+  gather(layer, tokens);
   cache_.begin_layer(layer, step_number_);
   LayerLease lease = cache_.acquire(requests_.wanted());
   if (!lease.misses().empty() || !lease.deferred().empty()) {
@@ -124,9 +129,10 @@ void StepLoop::book_captured_layer(LayerId layer, std::span<const StepToken> tok
 }
 
 void StepLoop::run_layer(LayerId layer, StepKind kind, std::span<const StepToken> tokens) {
-  launch_dense(layer, static_cast<std::uint32_t>(tokens.size()));
+  model_.launch_dense(layer, tokens, compute_.id());
+  device_.record(compute_.id(), router_done_.id());
   wait_for_router();
-  requests_.gather(tokens, layer);
+  gather(layer, tokens);
   run_routed_layer(layer, kind, tokens);
 }
 
@@ -135,22 +141,11 @@ void StepLoop::run_routed_layer(LayerId layer, StepKind kind, std::span<const St
   observe(layer, tokens);
   cache_.begin_layer(layer, step_number_);
   run_experts(layer, kind == StepKind::prefill && options_.bypass_prefill, rows);
-  launch_combine(layer, rows);
+  model_.launch_combine(layer, requests_.slots(), rows, compute_.id());
   fates_.dropped(transfers_.cancel_layer(layer));
   left(cache_.end_layer(layer));
   if (prefetcher_ && kind == StepKind::decode) prefetcher_->run(layer);
   transfers_.pump();
-}
-
-void StepLoop::launch_dense(LayerId layer, std::uint32_t tokens) {
-  DenseOp op;
-  op.weights = buffers_.dense(layer);
-  op.hidden = buffers_.hidden(tokens);
-  op.tokens = tokens;
-  op.hidden_size = workload_.hidden_size;
-  op.flops = workload_.dense_flops_per_token * tokens;
-  device_.launch(compute_.id(), op, layer.value);
-  device_.record(compute_.id(), router_done_.id());
 }
 
 void StepLoop::wait_for_router() {
@@ -207,12 +202,12 @@ void StepLoop::start_copies(const LayerLease& lease) {
 
 void StepLoop::demand(const SlabTicket& ticket) {
   transfers_.demand(ticket);
-  captured_.changed(ticket.expert);
+  if (captured_) captured_->changed(ticket.expert);
 }
 
 void StepLoop::left(std::span<const Evicted> evicted) {
   fates_.left(evicted);
-  captured_.changed(evicted);
+  if (captured_) captured_->changed(evicted);
 }
 
 void StepLoop::launch_expert(LayerId layer, const Acquired& acquired, std::uint32_t tokens) {
@@ -223,30 +218,15 @@ void StepLoop::launch_expert(LayerId layer, const Acquired& acquired, std::uint3
   const std::span<const std::uint32_t> rows = requests_.rows(at);
   if (acquired.outcome != Outcome::hit_on_time)
     device_.wait(compute_.id(), transfers_.ready(acquired.ticket.slab));
-  ExpertOp op;
+  ExpertOp op = model_.expert(tokens, requests_.first_output(at), static_cast<std::uint32_t>(rows.size()));
   op.slab = transfers_.slab_view(acquired.ticket.slab);
   op.source = store_.expert(expert);
-  op.hidden = buffers_.hidden(tokens);
-  op.output = buffers_.outputs(requests_.first_output(at), static_cast<std::uint32_t>(rows.size()));
   op.rows = rows;
-  op.hidden_size = workload_.hidden_size;
-  op.flops = workload_.expert_flops_per_token * rows.size();
   op.checksum = store_.checksum(expert);
   op.verify = options_.verify;
   device_.launch(compute_.id(), op, expert.value);
   transfers_.note_reads(acquired.ticket.slab);
   count(layer, acquired);
-}
-
-void StepLoop::launch_combine(LayerId layer, std::uint32_t tokens) {
-  CombineOp op;
-  op.hidden = buffers_.hidden(tokens);
-  op.outputs = buffers_.outputs(0, tokens * workload_.top_k);
-  op.slots = requests_.slots();
-  op.tokens = tokens;
-  op.top_k = workload_.top_k;
-  op.hidden_size = workload_.hidden_size;
-  device_.launch(compute_.id(), op, layer.value);
 }
 
 void StepLoop::count(LayerId layer, const Acquired& acquired) {
@@ -260,14 +240,12 @@ void StepLoop::count(LayerId layer, const Acquired& acquired) {
   metrics_.slabs_verified += options_.verify ? 1U : 0U;
 }
 
-void StepLoop::read_outputs(std::uint32_t tokens) {
-  if (device_.info().has_bytes) {
-    device_.copy(compute_.id(), buffers_.host_hidden(tokens), buffers_.hidden(tokens), step_number_);
-  }
+void StepLoop::finish_step(std::span<const StepToken> tokens) {
+  model_.end(tokens, compute_.id());
   device_.record(compute_.id(), step_done_.id());
   device_.synchronize(step_done_.id());
   if (!device_.info().has_bytes) return;
-  const std::uint64_t outputs = kernels::checksum(device_.host_bytes(buffers_.host_hidden(tokens)));
+  const std::uint64_t outputs = model_.outputs_checksum(static_cast<std::uint32_t>(tokens.size()));
   metrics_.outputs_digest = metrics_.outputs_digest * 0x100000001b3ULL ^ outputs;
 }
 
@@ -280,7 +258,7 @@ const ReplayMetrics& StepLoop::finish() {
   metrics_.compute_ns = times.busy_ns - times_at_start_.busy_ns;
   metrics_.stall_ns = times.blocked_ns - times_at_start_.blocked_ns;
   metrics_.bytes = transfers_.bytes();
-  metrics_.bytes.prefetch_wasted += cache_.unused_prefetches() * workload_.expert_bytes;
+  metrics_.bytes.prefetch_wasted += cache_.unused_prefetches() * store_.expert_bytes();
   metrics_.prefetches_issued = prefetcher_ ? prefetcher_->issued() : 0;
   metrics_.prefetches_failed = transfers_.failed_prefetches();
   metrics_.prefetch_paused_layers = fates_.rested_layers();

@@ -10,10 +10,11 @@
 #include "runtime/engine/batch_schedule.hpp"
 #include "runtime/engine/captured_steps.hpp"
 #include "runtime/engine/layer_requests.hpp"
-#include "runtime/engine/model_buffers.hpp"
 #include "runtime/engine/prefetch_fates.hpp"
 #include "runtime/engine/prefetcher.hpp"
 #include "runtime/engine/replay_metrics.hpp"
+#include "runtime/engine/slab_memory.hpp"
+#include "runtime/engine/step_model.hpp"
 #include "runtime/transfer/host_store.hpp"
 #include "runtime/transfer/transfer_queue.hpp"
 
@@ -29,21 +30,19 @@ struct EngineOptions {
   /// Decode steps of so many tokens run as captured ones (CapturedSteps) where the device has them and
   /// nothing is prefetched, for which they leave the host no place between layers; 0: none do.
   std::uint32_t captured_tokens = 0;
-  std::uint64_t seed = 0;  ///< of weights and activations, where there are bytes
 };
 
 /// Runs steps through the layers of a model whose experts are partly on the device: the life of one step is
 /// told in docs/architecture.md. Causality: a layer's routing is read only after the host has seen that
 /// layer's router finish on the compute stream.
 ///
-/// One host thread. No heap allocation in step() after the first steps. The device, store, trace and
+/// One host thread. No heap allocation in step() after the first steps. The device, store, model and
 /// predictor must outlive it. An Error thrown by step() leaves the loop fit only for destruction.
 class StepLoop {
  public:
   /// `predictor` may be null: then nothing is prefetched.
-  StepLoop(Device& device, const HostStore& store, const RoutingTrace& trace, const Workload& workload,
-           const EngineOptions& options, std::unique_ptr<EvictionPolicy> policy, Predictor* predictor,
-           std::uint32_t tokens_max);
+  StepLoop(Device& device, const HostStore& store, StepModel& model, const EngineOptions& options,
+           std::unique_ptr<EvictionPolicy> policy, Predictor* predictor, std::uint32_t tokens_max);
 
   /// Brings experts into the cache, in ascending order, until it is full. Not counted.
   void preload();
@@ -55,9 +54,9 @@ class StepLoop {
   void expect_steps(std::uint64_t steps);
 
   /// Whether decode steps of options.captured_tokens run as captured ones.
-  [[nodiscard]] bool captures() const noexcept { return captured_.available(); }
+  [[nodiscard]] bool captures() const noexcept { return captured_ != nullptr; }
   [[nodiscard]] const ExpertCache& cache() const noexcept { return cache_; }
-  [[nodiscard]] const ModelBuffers& buffers() const noexcept { return buffers_; }
+  [[nodiscard]] const SlabMemory& slabs() const noexcept { return slabs_; }
 
  private:
   void run_layers(StepKind kind, std::span<const StepToken> tokens);
@@ -65,7 +64,7 @@ class StepLoop {
   void book_captured_layer(LayerId layer, std::span<const StepToken> tokens);
   void run_layer(LayerId layer, StepKind kind, std::span<const StepToken> tokens);
   void run_routed_layer(LayerId layer, StepKind kind, std::span<const StepToken> tokens);
-  void launch_dense(LayerId layer, std::uint32_t tokens);
+  void gather(LayerId layer, std::span<const StepToken> tokens);
   void wait_for_router();
   void observe(LayerId layer, std::span<const StepToken> tokens);
   void run_experts(LayerId layer, bool bypass, std::uint32_t tokens);
@@ -74,17 +73,18 @@ class StepLoop {
   void demand(const SlabTicket& ticket);
   void left(std::span<const Evicted> evicted);
   void launch_expert(LayerId layer, const Acquired& acquired, std::uint32_t tokens);
-  void launch_combine(LayerId layer, std::uint32_t tokens);
   void count(LayerId layer, const Acquired& acquired);
-  void read_outputs(std::uint32_t tokens);
+  void finish_step(std::span<const StepToken> tokens);
 
   Device& device_;
   const HostStore& store_;
+  StepModel& model_;
   Workload workload_;
   EngineOptions options_;
-  ModelBuffers buffers_;
+  SlabMemory slabs_;
   ExpertCache cache_;
-  CapturedSteps captured_;  ///< goes after transfers_, whose end waits for the device
+  std::unique_ptr<CapturedSteps>
+      captured_;  ///< null: none; goes after transfers_, whose end waits for the device
   TransferQueue transfers_;
   PrefetchFates fates_;
   Predictor* predictor_;

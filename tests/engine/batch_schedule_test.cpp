@@ -197,12 +197,13 @@ TEST(SequenceSplit, RefusesBatchedStepsAndAnEmptyTest) {
 
 TEST(LayerRequests, NameEachExpertOnceWithTheTokensThatChoseIt) {
   const RoutingTrace trace = trace_of({{64}}, testing_support::fresh_seed());
-  LayerRequests requests(trace, 16);
+  LayerRequests requests(grid, top_k, 16);
   for (std::uint32_t size = 1; size <= 16; ++size) {
     std::vector<StepToken> tokens;
     for (std::uint32_t t = 0; t < size; ++t) tokens.push_back({LaneId{t}, 3 * t + size, false});
     for (std::uint32_t l = 0; l < grid.layers; ++l) {
-      requests.gather(tokens, LayerId{l});
+      read_choices(trace, LayerId{l}, tokens, requests.choices(size));
+      requests.gather(LayerId{l}, size);
       const auto wanted = requests.wanted();
       EXPECT_TRUE(std::is_sorted(wanted.begin(), wanted.end()));
       std::size_t rows = 0;

@@ -116,7 +116,7 @@ TEST_F(BitIdentity, HoldsWhetherOrNotPrefillBypassesTheCache) {
 
 TEST_F(BitIdentity, IsNotATautology) {
   Replay how = replay();
-  how.engine.seed = 2;
+  how.seed = 2;
   EXPECT_NE(run(how).outputs_digest, all_resident_);
 }
 

@@ -74,9 +74,9 @@ ReplayMetrics Scenario::replay(Device& device, const Replay& how, const std::fun
       how.test_predictor == nullptr ? make_predictor(how.predictor, options) : nullptr;
   Predictor* const predictor = how.test_predictor != nullptr ? how.test_predictor : named.get();
   const HostStore store(device, workload_.grid, workload_.expert_bytes,
-                        random_weights(how.engine.seed, weight_scale));
-  StepLoop loop(device, store, trace_, workload_, how.engine, policy(how, future), predictor,
-                steps.tokens_max());
+                        random_weights(how.seed, weight_scale));
+  ReplayedModel model(device, trace_, workload_, steps.tokens_max(), how.seed);
+  StepLoop loop(device, store, model, how.engine, policy(how, future), predictor, steps.tokens_max());
   loop.expect_steps(trace_.tokens());
   if (how.preload) loop.preload();
   while (steps.next()) {

@@ -8,6 +8,7 @@
 #include "runtime/base/random.hpp"
 #include "runtime/device/device.hpp"
 #include "runtime/engine/batch_schedule.hpp"
+#include "runtime/engine/replayed_model.hpp"
 #include "runtime/engine/step_loop.hpp"
 #include "runtime/engine/workload.hpp"
 #include "runtime/model/gpu_profile.hpp"
@@ -34,6 +35,7 @@ struct Replay {
   std::string predictor = "none";
   EngineOptions engine;
   ScheduleOptions schedule;
+  std::uint64_t seed = 0;  ///< of weights and activations, where there are bytes
   bool preload = false;
   Predictor* test_predictor = nullptr;  ///< instead of `predictor`
   std::function<void(StepLoop&, StepKind)> after_step;

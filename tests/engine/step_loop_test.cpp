@@ -44,8 +44,8 @@ TEST(StepLoop, PreloadFillsTheCacheAndNoMore) {
     how.engine.cache = {slabs, 2};
     const RequestGroups future = scenario.requests(how.schedule);
     const HostStore store(*device, scenario.workload().grid, scenario.workload().expert_bytes, nullptr);
-    StepLoop loop(*device, store, scenario.trace(), scenario.workload(), how.engine,
-                  scenario.policy(how, future), nullptr, 1);
+    ReplayedModel model(*device, scenario.trace(), scenario.workload(), 1, 0);
+    StepLoop loop(*device, store, model, how.engine, scenario.policy(how, future), nullptr, 1);
     loop.preload();
     EXPECT_EQ(loop.cache().occupied_slabs(), slabs);
     for (std::uint32_t e = 0; e < slabs; ++e) {
@@ -152,8 +152,8 @@ TEST(StepLoop, WrongWeightsAreFoundOnTheCpu) {
   const Replay how = scenario.middling();
   const RequestGroups future = scenario.requests(how.schedule);
   BatchSchedule steps(scenario.trace(), scenario.split().test, how.schedule);
-  StepLoop loop(*device, store, scenario.trace(), workload, how.engine, scenario.policy(how, future), nullptr,
-                steps.tokens_max());
+  ReplayedModel model(*device, scenario.trace(), workload, steps.tokens_max(), 0);
+  StepLoop loop(*device, store, model, how.engine, scenario.policy(how, future), nullptr, steps.tokens_max());
   ASSERT_TRUE(steps.next());
   EXPECT_THROW(loop.step(steps.kind(), steps.tokens()), Error);
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "kernels/resolve.hpp"
+#include "runtime/engine/batch_schedule.hpp"
 #include "runtime/engine/layer_requests.hpp"
 #include "tests/kernels/numbers.hpp"
 #include "tests/kernels/resolve_lists.hpp"
@@ -52,8 +53,9 @@ TEST(ResolveOrder, IsThatOfTheEnginesLayerRequests) {
     const RoutingTrace trace = trace_of(routing);
     std::vector<StepToken> tokens;
     for (std::uint32_t t = 0; t < routing.tokens; ++t) tokens.push_back({LaneId{t}, t, false});
-    LayerRequests requests(trace, routing.tokens);
-    requests.gather(tokens, LayerId{0});
+    LayerRequests requests(trace.shape().grid, routing.top_k, routing.tokens);
+    read_choices(trace, LayerId{0}, tokens, requests.choices(tokens.size()));
+    requests.gather(LayerId{0}, tokens.size());
     ResolvedLists lists(routing);
     ResolveReport report{};
     const std::byte slab{};

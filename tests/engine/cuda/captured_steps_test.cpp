@@ -78,9 +78,9 @@ TEST_F(CapturedReplay, AWrongSlabIsFoundWithinTheStep) {
   std::ranges::fill(device_->host_bytes(garbage.view()), std::byte{0x3c});
   const Stream stream(*device_, StreamRole::demand_copy);
   how.after_step = [&](StepLoop& loop, StepKind) {
-    const Arena& arena = loop.buffers().arena();
+    const Arena& arena = loop.slabs().arena();
     for (std::uint32_t slab = 0; slab < arena.slabs; ++slab) {
-      device_->copy(stream.id(), loop.buffers().arena_bytes().slice(slab * arena.stride_bytes, 256),
+      device_->copy(stream.id(), loop.slabs().bytes().slice(slab * arena.stride_bytes, 256),
                     garbage.view(), slab);
     }
     device_->synchronize();

@@ -51,7 +51,7 @@ TEST_F(SecondGpu, HoldsEveryByteOfItsReplayAndTheFirstNone) {
   how.after_step = [&](StepLoop& loop, StepKind) {
     ++steps;
     EXPECT_EQ(free_bytes(0), first_before);
-    EXPECT_LE(free_bytes(1) + loop.buffers().device_bytes(), second_before);
+    EXPECT_LE(free_bytes(1) + loop.slabs().bytes().size_bytes, second_before);
     EXPECT_EQ(cudaSetDevice(static_cast<int>(steps % 2)), cudaSuccess);
   };
   const ReplayMetrics found = scenario.replay(*device, how);
