@@ -31,6 +31,10 @@ inline constexpr float gelu_tanh_cubic = 0.044715F;
 inline constexpr float sqrt_2_over_pi = 0.7978845608028654F;
 inline constexpr float sqrt_half = 0.7071067811865476F;
 
+[[nodiscard]] constexpr bool is_known(ExpertActivation activation) noexcept {
+  return static_cast<int>(activation) < expert_activation_count;
+}
+
 /// True when the expert has a gate and an up projection.
 [[nodiscard]] constexpr bool is_gated(ExpertActivation activation) noexcept {
   return activation <= ExpertActivation::swiglu_clamped;

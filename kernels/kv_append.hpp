@@ -29,10 +29,10 @@ struct LatentRows {
   const std::uint32_t* sequence_of = nullptr;  ///< [tokens]
 };
 
-/// Bytes of one token's K and V in pages.
-[[nodiscard]] constexpr std::uint64_t kv_token_bytes(std::uint32_t kv_heads,
-                                                     std::uint32_t head_dim) noexcept {
-  return std::uint64_t{4} * kv_heads * head_dim;
+/// Bytes of one token's K and V in pages of `format`.
+[[nodiscard]] constexpr std::uint64_t kv_token_bytes(std::uint32_t kv_heads, std::uint32_t head_dim,
+                                                     FloatFormat format = FloatFormat::bf16) noexcept {
+  return std::uint64_t{2} * format_bytes(format) * kv_heads * head_dim;
 }
 
 /// True for what kv_append and latent_append can write.

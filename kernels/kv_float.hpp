@@ -16,6 +16,10 @@ enum class FloatFormat : std::uint8_t { fp32, fp16, bf16 };
   return format == FloatFormat::fp16 || format == FloatFormat::bf16;
 }
 
+[[nodiscard]] constexpr bool is_known(FloatFormat format) noexcept {
+  return format == FloatFormat::fp32 || is_16_bit(format);
+}
+
 /// values[index] of an array in `format`, exactly.
 [[nodiscard]] float load_as_float(const void* values, std::size_t index, FloatFormat format) noexcept;
 

@@ -20,7 +20,7 @@ struct KvPages {
   PageGrid grid;            ///< of one page a slab where pages lie at one distance
   std::uint32_t pages = 0;  ///< page ids are below this
   std::uint32_t page_tokens = 0;
-  FloatFormat format = FloatFormat::bf16;  ///< as stored: fp16 or bf16
+  FloatFormat format = FloatFormat::bf16;  ///< as stored; a latent cache is fp16 or bf16
   std::uint32_t sequences = 0;
   std::uint32_t pages_max = 0;                 ///< of one sequence
   const std::uint32_t* block_table = nullptr;  ///< [sequences, pages_max]
@@ -35,7 +35,7 @@ struct KvPages {
   if (pages.base == nullptr || pages.block_table == nullptr || !is_aligned_16(pages.base)) return false;
   if (pages.pages == 0 || pages.page_tokens == 0 || pages.pages_max == 0 || pages.sequences == 0)
     return false;
-  if (!is_16_bit(pages.format) || !is_valid(pages.grid)) return false;
+  if (!is_known(pages.format) || !is_valid(pages.grid)) return false;
   return token_bytes != 0 && pages.grid.page_bytes / token_bytes >= pages.page_tokens;
 }
 

@@ -65,7 +65,7 @@ bool can_attend(const KvPages& pages, const MlaAttention& call) noexcept {
   if (call.latent_dim != mla_latent_dim || call.rope_dim != mla_rope_dim) return false;
   if (call.q_latent == nullptr || call.q_rope == nullptr || call.output == nullptr) return false;
   if (call.context_tokens == nullptr || call.heads == 0 || call.heads > heads_max) return false;
-  return hold_tokens_of(pages, std::uint64_t{2} * mla_row_dim);
+  return is_16_bit(pages.format) && hold_tokens_of(pages, std::uint64_t{2} * mla_row_dim);
 }
 
 Status mla_attention(const KvPages& pages, const MlaAttention& call) noexcept {

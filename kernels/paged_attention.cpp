@@ -5,11 +5,12 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/kv_append.hpp"
+
 namespace prophet::kernels {
 namespace {
 
 constexpr std::size_t head_dim_max = 256;
-constexpr std::uint32_t heads_max = 1U << 12;
 
 /// K of one head's token, or null when the block table has no sound page for it.
 const std::byte* k_of(const KvPages& pages, const PagedAttention& call, std::size_t sequence,
@@ -19,7 +20,8 @@ const std::byte* k_of(const KvPages& pages, const PagedAttention& call, std::siz
   const std::uint32_t page = pages.block_table[sequence * pages.pages_max + index];
   if (page >= pages.pages) return nullptr;
   const std::size_t row = token % pages.page_tokens * std::size_t{call.kv_heads} + kv_head;
-  return static_cast<const std::byte*>(pages.base) + page_offset(pages.grid, page) + row * call.head_dim * 2;
+  return static_cast<const std::byte*>(pages.base) + page_offset(pages.grid, page) +
+         row * call.head_dim * format_bytes(pages.format);
 }
 
 struct HeadSums {
@@ -42,7 +44,8 @@ HeadSums attend(const KvPages& pages, const PagedAttention& call, std::size_t se
   const std::uint32_t context = call.context_tokens[sequence];
   const std::uint32_t window = call.window_tokens == 0 ? context : std::min(context, call.window_tokens);
   const std::size_t kv_head = head / (call.q_heads / call.kv_heads);
-  const std::size_t v_distance = std::size_t{pages.page_tokens} * call.kv_heads * call.head_dim * 2;
+  const std::size_t v_distance =
+      std::size_t{pages.page_tokens} * call.kv_heads * call.head_dim * format_bytes(pages.format);
   HeadSums sums;
   double largest =
       call.sinks == nullptr ? -std::numeric_limits<double>::infinity() : double{call.sinks[head]};
@@ -68,12 +71,9 @@ HeadSums attend(const KvPages& pages, const PagedAttention& call, std::size_t se
 }  // namespace
 
 bool can_attend(const KvPages& pages, const PagedAttention& call) noexcept {
-  constexpr std::array<std::uint32_t, 5> head_dims{64, 80, 96, 128, 256};
-  if (std::find(head_dims.begin(), head_dims.end(), call.head_dim) == head_dims.end()) return false;
+  if (!has_heads(call.q_heads, call.kv_heads, call.head_dim) || !(call.soft_cap >= 0)) return false;
   if (call.q == nullptr || call.output == nullptr || call.context_tokens == nullptr) return false;
-  if (call.kv_heads == 0 || call.q_heads == 0 || call.q_heads > heads_max) return false;
-  if (call.q_heads % call.kv_heads != 0 || !(call.soft_cap >= 0)) return false;
-  return hold_tokens_of(pages, std::uint64_t{4} * call.kv_heads * call.head_dim);
+  return hold_tokens_of(pages, kv_token_bytes(call.kv_heads, call.head_dim, pages.format));
 }
 
 Status paged_attention(const KvPages& pages, const PagedAttention& call) noexcept {

@@ -32,6 +32,15 @@ struct PagedAttention {
   const float* sinks = nullptr;     ///< [q_heads] or null
 };
 
+inline constexpr std::uint32_t attention_heads_max = 1U << 12;
+
+/// True for a head_dim and head counts that paged_attention takes.
+[[nodiscard]] constexpr bool has_heads(std::uint32_t q_heads, std::uint32_t kv_heads,
+                                       std::uint32_t head_dim) noexcept {
+  const bool dim = head_dim == 64 || head_dim == 80 || head_dim == 96 || head_dim == 128 || head_dim == 256;
+  return dim && kv_heads != 0 && q_heads != 0 && q_heads <= attention_heads_max && q_heads % kv_heads == 0;
+}
+
 /// True for a head_dim, head counts and pages that paged_attention takes.
 [[nodiscard]] bool can_attend(const KvPages& pages, const PagedAttention& call) noexcept;
 

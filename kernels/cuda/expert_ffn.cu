@@ -99,10 +99,6 @@ bool is_computable(const SlabLayout& layout, ExpertActivation activation) {
          (has_wide_rows(layout) || layout.shape.format == ExpertFormat::fp32);
 }
 
-bool is_known(FloatFormat format) {
-  return format == FloatFormat::fp32 || format == FloatFormat::bf16 || format == FloatFormat::fp16;
-}
-
 }  // namespace
 
 std::size_t expert_ffn_workspace_bytes(const SlabLayout& layout, std::size_t rows) noexcept {

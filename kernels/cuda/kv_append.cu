@@ -77,6 +77,7 @@ constexpr bool grid_holds(std::uint32_t tokens) {
 cudaError_t kv_append(const KvPages& pages, const KvRows& rows, cudaStream_t stream) noexcept {
   if (rows.tokens == 0) return cudaSuccess;
   if (!can_append(pages, rows) || !grid_holds(rows.tokens)) return cudaErrorInvalidValue;
+  if (!is_16_bit(pages.format)) return cudaErrorInvalidValue;
   const Append call{pages, rows.k, rows.v, rows.positions, rows.sequence_of, rows.kv_heads * rows.head_dim};
   return launch_append(call, rows.format, rows.tokens, 2, stream);
 }

@@ -58,6 +58,7 @@ cudaError_t paged_attention(const KvPages& pages, const PagedAttention& call, vo
                             std::uint64_t workspace_bytes, cudaStream_t stream) noexcept {
   if (pages.sequences == 0) return cudaSuccess;
   if (!can_attend(pages, call) || pages.sequences > grid_z_max) return cudaErrorInvalidValue;
+  if (!is_16_bit(pages.format)) return cudaErrorInvalidValue;
   if (call.context_tokens_max > attended_tokens_max) return cudaErrorInvalidValue;
   const std::uint64_t needed_bytes = paged_attention_workspace_bytes(pages.sequences, call);
   if (!is_workspace(workspace, workspace_bytes, needed_bytes)) return cudaErrorInvalidValue;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "prophet/error.hpp"
+#include "runtime/device/model_op_checks.hpp"
 
 namespace prophet {
 namespace {
@@ -46,6 +47,7 @@ void check(const BufferTable& buffers, const ExpertOp& op) {
       refuse_usage(fmt::format("expert operation: row {} of {} tokens is out of range", row, tokens));
     }
   }
+  check_expert_layout(op);
   if (!op.verify) return;
   buffers.check(op.source, "expert operation: the source");
   if (op.source.size_bytes > op.slab.size_bytes) {
@@ -119,7 +121,15 @@ void check_copy(const BufferTable& buffers, BufferView destination, BufferView s
 }
 
 void check_compute_op(const BufferTable& buffers, const ComputeOp& op) {
-  std::visit([&](const auto& one) { check(buffers, one); }, op);
+  std::visit(
+      [&]<class Op>(const Op& one) {
+        if constexpr (ModelOp<Op>) {
+          check_model_op(buffers, one);
+        } else {
+          check(buffers, one);
+        }
+      },
+      op);
 }
 
 }  // namespace prophet

@@ -42,6 +42,9 @@ class BufferTable {
     return entries_[view.buffer.index()];
   }
 
+  /// True when `check` would not throw.
+  [[nodiscard]] bool has(BufferView view) const noexcept { return holds(view); }
+
   /// What the view's first byte is at. REQUIRES: the view has been checked and the device keeps bytes.
   [[nodiscard]] std::byte* data(BufferView view) const noexcept {
     return entries_[view.buffer.index()].data + view.offset_bytes;
@@ -70,8 +73,9 @@ class BufferTable {
 /// Checks the two views of Device::copy: both valid, of equal size. Throws Error{usage}.
 void check_copy(const BufferTable& buffers, BufferView destination, BufferView source);
 
-/// Checks the views and shapes of an operation as runtime/device/device.hpp states them. Throws Error{usage}.
-/// A DenseOp without weights may carry BufferView{}; ExpertOp::source is looked at only with `verify`.
+/// Checks the views and shapes of an operation as runtime/device/device.hpp and model_ops.hpp state them.
+/// Throws Error{usage}. A DenseOp without weights may carry BufferView{}; ExpertOp::source is looked at only
+/// with `verify`.
 void check_compute_op(const BufferTable& buffers, const ComputeOp& op);
 
 }  // namespace prophet

@@ -7,29 +7,20 @@
 #include <string>
 #include <variant>
 
+#include "kernels/expert_activation.hpp"
+#include "kernels/expert_layout.hpp"
 #include "prophet/ids.hpp"
+#include "runtime/device/buffer_view.hpp"
+#include "runtime/device/model_ops.hpp"
 
 namespace prophet {
 
-using BufferId = Id<struct BufferTag>;
 using StreamId = Id<struct StreamTag>;
 using EventId = Id<struct EventTag>;
 
 enum class MemoryKind : std::uint8_t {
   device,       ///< the accelerator's own memory
   host_pinned,  ///< host memory that the copy engines reach at full rate
-};
-
-/// A piece of a buffer. Owns nothing; valid while the buffer is allocated.
-struct BufferView {
-  BufferId buffer;
-  std::uint64_t offset_bytes = 0;
-  std::uint64_t size_bytes = 0;
-
-  [[nodiscard]] constexpr BufferView slice(std::uint64_t offset, std::uint64_t size) const noexcept {
-    return {buffer, offset_bytes + offset, size};
-  }
-  friend constexpr bool operator==(const BufferView&, const BufferView&) = default;
 };
 
 /// What a stream is for. Copies of `demand_copy` go before those of `prefetch_copy` whenever both could use
@@ -39,6 +30,7 @@ enum class StreamRole : std::uint8_t { compute, demand_copy, prefetch_copy };
 /// The always-resident part of one layer (attention, router, norms, shared experts) for `tokens` rows.
 /// Bytes: hidden [tokens, hidden_size] fp32, read and written; weights [rows, hidden_size] fp32, read.
 struct DenseOp {
+  static constexpr const char* name = "dense";
   BufferView weights;
   BufferView hidden;
   std::uint32_t tokens = 0;
@@ -46,16 +38,19 @@ struct DenseOp {
   std::uint64_t flops = 0;
 };
 
-/// One expert's feed-forward network over the rows that chose it. The slab holds, as fp32 and contiguous,
-/// gate [width, hidden_size], up [width, hidden_size], down [hidden_size, width], with
-/// width = slab.size_bytes / (12 * hidden_size); bytes beyond are padding. Reads hidden [tokens,
-/// hidden_size], writes output [rows.size(), hidden_size]. `rows` must stay valid until the operation has
-/// finished.
+/// One expert's feed-forward network over the rows that chose it. Without a layout the slab holds, as fp32
+/// and contiguous, gate [width, hidden_size], up [width, hidden_size], down [hidden_size, width], with width
+/// = slab.size_bytes / (12 * hidden_size), swiglu between them; bytes beyond are padding. With a layout it
+/// holds what the layout says, the activation is any that has its projections, and the products are those of
+/// kernels/expert_ffn_formats.hpp, each row's a function of the row alone; the slab begins on 16 bytes. Reads
+/// hidden [tokens, hidden_size], writes output [rows.size(), hidden_size]. `rows` and `layout` must stay
+/// valid until the operation has finished.
 ///
 /// With `verify` the device compares what the slab holds with what it should: by `checksum` (see
 /// kernels/checksum.hpp) where there are bytes, by the source each unit was copied from on the sim; a
 /// difference ends in Error{check_failed} at the next call that synchronises.
 struct ExpertOp {
+  static constexpr const char* name = "expert";
   BufferView slab;
   BufferView source;  ///< the expert's place in the host store
   BufferView hidden;
@@ -65,12 +60,15 @@ struct ExpertOp {
   std::uint64_t flops = 0;
   std::uint64_t checksum = 0;
   bool verify = false;
+  const kernels::SlabLayout* layout = nullptr;
+  kernels::ExpertActivation activation = kernels::ExpertActivation::swiglu;
 };
 
 /// hidden[t] = rms_norm(hidden[t] + mean over r of outputs[slots[t * top_k + r]]), summed in the order of r,
 /// so that the result does not depend on the order in which experts arrived. `slots` must stay valid until
 /// the operation has finished.
 struct CombineOp {
+  static constexpr const char* name = "combine";
   BufferView hidden;
   BufferView outputs;
   std::span<const std::uint32_t> slots;
@@ -79,7 +77,8 @@ struct CombineOp {
   std::uint32_t hidden_size = 0;
 };
 
-using ComputeOp = std::variant<DenseOp, ExpertOp, CombineOp>;
+using ComputeOp = std::variant<DenseOp, ExpertOp, CombineOp, EmbedOp, NormOp, LinearOp, RotaryOp, KvAppendOp,
+                               AttentionOp, RouteOp, MixOp, ActivateOp>;
 
 struct DeviceInfo {
   std::string kind;                ///< "cpu", "sim", "cuda", or "cuda-on-cpu": the test vehicle
@@ -101,7 +100,7 @@ struct StreamTimes {
 struct TimelineSpan {
   StreamId stream;
   StreamRole role = StreamRole::compute;
-  const char* name = "";  ///< static storage: "copy", "dense", "expert", "combine", "wait"
+  const char* name = "";  ///< static storage: "copy", "wait", or the operation's `name`
   std::uint64_t tag = 0;  ///< what the caller gave to the operation: an ExpertIndex, or a LayerId
   std::uint64_t bytes = 0;
   std::uint64_t start_ns = 0;

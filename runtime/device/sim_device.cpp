@@ -20,6 +20,19 @@ namespace {
 
 using namespace sim;
 
+void refuse_model_op(const ComputeOp& op) {
+  const auto refuse = []<class Op>(const Op& one) {
+    if constexpr (ModelOp<Op>) {
+      throw Error(
+          ErrorCode::usage,
+          fmt::format("{} operation: the sim moves no bytes and computes nothing, expected the device "
+                      "cpu or cuda",
+                      one.name));
+    }
+  };
+  std::visit(refuse, op);
+}
+
 /// The host's clock and the seam. The model behind it is behind in time: it is run only as far as a question
 /// needs, and never beyond what the host could still change.
 ///
@@ -160,6 +173,7 @@ void SimDevice::copy(StreamId stream, BufferView destination, BufferView source,
 
 void SimDevice::launch(StreamId stream, const ComputeOp& op, std::uint64_t tag) {
   const StreamSlot slot = streams_.slot_of(stream);
+  refuse_model_op(op);
   check_compute_op(buffers_, op);
   queues_.reserve_one(slot);
   checker_.launch(slot, op);

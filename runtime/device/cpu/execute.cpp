@@ -8,16 +8,12 @@
 #include "kernels/combine.hpp"
 #include "kernels/dense.hpp"
 #include "kernels/expert_ffn.hpp"
+#include "kernels/expert_ffn_formats.hpp"
 #include "prophet/error.hpp"
+#include "runtime/device/cpu/expect_ok.hpp"
 
 namespace prophet::cpu {
 namespace {
-
-void expect_ok(kernels::Status status, const char* what, std::uint64_t tag) {
-  if (status == kernels::Status::ok) return;
-  throw Error(ErrorCode::usage, fmt::format("{} operation with tag {}: the reference refuses {}", what, tag,
-                                            kernels::status_name(status)));
-}
 
 void verify_slab(const ExpertWork& work, std::uint64_t tag) {
   const std::uint64_t found = kernels::checksum(work.verified);
@@ -29,6 +25,12 @@ void verify_slab(const ExpertWork& work, std::uint64_t tag) {
 }
 
 }  // namespace
+
+void expect_ok(kernels::Status status, const char* what, std::uint64_t tag) {
+  if (status == kernels::Status::ok) return;
+  throw Error(ErrorCode::usage, fmt::format("{} operation with tag {}: the reference refuses {}", what, tag,
+                                            kernels::status_name(status)));
+}
 
 float* Scratch::floats(std::size_t count) {
   if (count > capacity_) {
@@ -43,7 +45,7 @@ float* Scratch::floats(std::size_t count) {
 void execute(const DenseWork& work, std::uint64_t tag, Scratch& scratch) {
   float* workspace = scratch.floats(kernels::dense_workspace_floats(work.tokens, work.hidden_size));
   expect_ok(kernels::dense(work.hidden, work.weights, work.tokens, work.rows, work.hidden_size, workspace),
-            "dense", tag);
+            work.name, tag);
 }
 
 void execute(const ExpertWork& work, std::uint64_t tag, Scratch& scratch) {
@@ -51,17 +53,24 @@ void execute(const ExpertWork& work, std::uint64_t tag, Scratch& scratch) {
   // Sized by all tokens, not by this expert's rows: the number of rows varies from step to step, and a
   // workspace that follows it would still be growing after a warm-up.
   const std::size_t rows = std::max<std::size_t>(work.tokens, work.rows.size());
+  if (work.layout != nullptr) {
+    float* inner = scratch.floats(rows * work.layout->shape.width);
+    expect_ok(kernels::expert_ffn_formats(*work.layout, work.activation, work.slab, work.hidden, work.tokens,
+                                          work.rows, work.output, inner),
+              work.name, tag);
+    return;
+  }
   float* workspace =
       scratch.floats(kernels::expert_workspace_floats(rows, work.expert.width, work.expert.hidden_size));
   if (work.rows.empty()) return;
   expect_ok(kernels::expert_ffn(work.expert, work.hidden, work.tokens, work.rows, work.output, workspace),
-            "expert", tag);
+            work.name, tag);
 }
 
 void execute(const CombineWork& work, std::uint64_t tag, Scratch&) {
   expect_ok(kernels::combine(work.hidden, work.outputs, work.output_rows, work.slots, work.tokens, work.top_k,
                              work.hidden_size),
-            "combine", tag);
+            work.name, tag);
 }
 
 }  // namespace prophet::cpu

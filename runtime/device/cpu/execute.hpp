@@ -29,5 +29,14 @@ class Scratch {
 void execute(const DenseWork& work, std::uint64_t tag, Scratch& scratch);
 void execute(const ExpertWork& work, std::uint64_t tag, Scratch& scratch);
 void execute(const CombineWork& work, std::uint64_t tag, Scratch& scratch);
+void execute(const EmbedWork& work, std::uint64_t tag, Scratch& scratch);
+void execute(const NormWork& work, std::uint64_t tag, Scratch& scratch);
+void execute(const LinearWork& work, std::uint64_t tag, Scratch& scratch);
+void execute(const RotaryWork& work, std::uint64_t tag, Scratch& scratch);
+void execute(const KvAppendWork& work, std::uint64_t tag, Scratch& scratch);
+void execute(const AttentionWork& work, std::uint64_t tag, Scratch& scratch);
+void execute(const RouteWork& work, std::uint64_t tag, Scratch& scratch);
+void execute(const MixWork& work, std::uint64_t tag, Scratch& scratch);
+void execute(const ActivateWork& work, std::uint64_t tag, Scratch& scratch);
 
 }  // namespace prophet::cpu

@@ -6,6 +6,7 @@
 #include <variant>
 
 #include "kernels/expert_ffn.hpp"
+#include "runtime/device/cpu/model_work.hpp"
 #include "runtime/device/device.hpp"
 
 namespace prophet::cpu {
@@ -28,6 +29,7 @@ struct CopyWork {
 };
 
 struct DenseWork {
+  static constexpr const char* name = DenseOp::name;
   float* hidden = nullptr;         // [tokens, hidden_size]
   const float* weights = nullptr;  // [rows, hidden_size]
   std::uint64_t rows = 0;
@@ -36,7 +38,11 @@ struct DenseWork {
 };
 
 struct ExpertWork {
-  kernels::ExpertMatrices expert;
+  static constexpr const char* name = ExpertOp::name;
+  kernels::ExpertMatrices expert;               // without a layout
+  const kernels::SlabLayout* layout = nullptr;  // the caller's, as rows
+  kernels::ExpertActivation activation = kernels::ExpertActivation::swiglu;
+  const std::byte* slab = nullptr;
   const float* hidden = nullptr;        // [tokens, hidden_size]
   float* output = nullptr;              // [rows.size(), hidden_size]
   std::span<const std::uint32_t> rows;  // the caller's; valid until the operation has finished
@@ -47,6 +53,7 @@ struct ExpertWork {
 };
 
 struct CombineWork {
+  static constexpr const char* name = CombineOp::name;
   float* hidden = nullptr;               // [tokens, hidden_size]
   const float* outputs = nullptr;        // [output_rows, hidden_size]
   std::span<const std::uint32_t> slots;  // [tokens, top_k], the caller's
@@ -64,7 +71,9 @@ struct WaitWork {
 
 /// One submitted operation with its views resolved to addresses, so that a worker needs no table.
 struct Operation {
-  std::variant<RecordWork, WaitWork, CopyWork, DenseWork, ExpertWork, CombineWork> work;
+  std::variant<RecordWork, WaitWork, CopyWork, DenseWork, ExpertWork, CombineWork, EmbedWork, NormWork,
+               LinearWork, RotaryWork, KvAppendWork, AttentionWork, RouteWork, MixWork, ActivateWork>
+      work;
   std::uint64_t tag = 0;
   std::uint64_t bytes = 0;  ///< for the timeline
 };

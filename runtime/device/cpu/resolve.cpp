@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "prophet/error.hpp"
+#include "runtime/device/cpu/resolve_model.hpp"
 
 namespace prophet::cpu {
 namespace {
@@ -28,7 +29,7 @@ std::uint64_t rows_held(BufferView view, std::uint32_t hidden_size) {
   return view.size_bytes / sizeof(float) / hidden_size;
 }
 
-Operation resolve(const BufferTable& buffers, const DenseOp& op) {
+Operation resolve_one(const BufferTable& buffers, const DenseOp& op) {
   DenseWork work;
   work.hidden = floats(buffers, op.hidden, "dense operation: hidden");
   if (op.weights != BufferView{}) {
@@ -40,11 +41,14 @@ Operation resolve(const BufferTable& buffers, const DenseOp& op) {
   return {work, 0, op.weights.size_bytes};
 }
 
-Operation resolve(const BufferTable& buffers, const ExpertOp& op) {
+Operation resolve_one(const BufferTable& buffers, const ExpertOp& op) {
   ExpertWork work;
   const float* slab = floats(buffers, op.slab, "expert operation: the slab");
+  work.layout = op.layout;
+  work.activation = op.activation;
+  work.slab = buffers.data(op.slab);
   work.expert = kernels::expert_matrices(slab, op.slab.size_bytes, op.hidden_size);
-  if (work.expert.width == 0 && !op.rows.empty()) {
+  if (op.layout == nullptr && work.expert.width == 0 && !op.rows.empty()) {
     throw Error(
         ErrorCode::usage,
         fmt::format("expert operation: the slab has {} bytes, expected at least 12 * hidden_size = {}",
@@ -63,7 +67,7 @@ Operation resolve(const BufferTable& buffers, const ExpertOp& op) {
   return {work, 0, op.slab.size_bytes};
 }
 
-Operation resolve(const BufferTable& buffers, const CombineOp& op) {
+Operation resolve_one(const BufferTable& buffers, const CombineOp& op) {
   CombineWork work;
   work.hidden = floats(buffers, op.hidden, "combine operation: hidden");
   work.outputs = floats(buffers, op.outputs, "combine operation: the outputs");
@@ -73,6 +77,11 @@ Operation resolve(const BufferTable& buffers, const CombineOp& op) {
   work.top_k = op.top_k;
   work.hidden_size = op.hidden_size;
   return {work, 0, sizeof(float) * std::uint64_t{op.hidden_size} * op.slots.size()};
+}
+
+template <ModelOp Op>
+Operation resolve_one(const BufferTable& buffers, const Op& op) {
+  return resolve(buffers, op);
 }
 
 }  // namespace
@@ -91,7 +100,7 @@ Operation resolve_copy(const BufferTable& buffers, BufferView destination, Buffe
 
 Operation resolve_compute(const BufferTable& buffers, const ComputeOp& op, std::uint64_t tag) {
   check_compute_op(buffers, op);
-  Operation operation = std::visit([&](const auto& one) { return resolve(buffers, one); }, op);
+  Operation operation = std::visit([&](const auto& one) { return resolve_one(buffers, one); }, op);
   operation.tag = tag;
   return operation;
 }

@@ -3,39 +3,23 @@
 #include <algorithm>
 #include <cstring>
 #include <exception>
+#include <type_traits>
 
 #include "runtime/device/cpu/scheduler.hpp"
 
 namespace prophet::cpu {
-namespace {
-
-constexpr const char* name_of(const DenseWork&) {
-  return "dense";
-}
-constexpr const char* name_of(const ExpertWork&) {
-  return "expert";
-}
-constexpr const char* name_of(const CombineWork&) {
-  return "combine";
-}
-
-}  // namespace
 
 void Scheduler::run(StreamState& own, const Operation& operation, Lock& lock) {
-  struct Visitor {
-    Scheduler& scheduler;
-    StreamState& own;
-    const Operation& operation;
-    Lock& lock;
-
-    void operator()(const RecordWork&) const {}
-    void operator()(const WaitWork& work) const { scheduler.run_wait(own, work, lock); }
-    void operator()(const CopyWork& work) const { scheduler.run_copy(own, operation, work, lock); }
-    void operator()(const DenseWork& work) const { scheduler.run_compute(own, operation, work, lock); }
-    void operator()(const ExpertWork& work) const { scheduler.run_compute(own, operation, work, lock); }
-    void operator()(const CombineWork& work) const { scheduler.run_compute(own, operation, work, lock); }
+  const auto run_one = [&]<class Work>(const Work& work) {
+    if constexpr (std::is_same_v<Work, WaitWork>) {
+      run_wait(own, work, lock);
+    } else if constexpr (std::is_same_v<Work, CopyWork>) {
+      run_copy(own, operation, work, lock);
+    } else if constexpr (!std::is_same_v<Work, RecordWork>) {
+      run_compute(own, operation, work, lock);
+    }
   };
-  std::visit(Visitor{*this, own, operation, lock}, operation.work);
+  std::visit(run_one, operation.work);
 }
 
 void Scheduler::run_wait(StreamState& own, const WaitWork& work, Lock& lock) {
@@ -84,7 +68,7 @@ void Scheduler::run_compute(StreamState& own, const Operation& operation, const 
   }
   const std::uint64_t end_ns = now_ns();
   if (sink != nullptr) {
-    emit(sink, {own.id, own.role, name_of(work), operation.tag, operation.bytes, start_ns, end_ns});
+    emit(sink, {own.id, own.role, work.name, operation.tag, operation.bytes, start_ns, end_ns});
   }
   lock.lock();
   own.times.busy_ns += end_ns - start_ns;

@@ -52,15 +52,6 @@ BlasOptions blas_of(const Gpu& gpu, std::optional<std::uint32_t> crossover_rows)
   return {crossover_rows ? blas_workspace_bytes(gpu.figures) : 0};
 }
 
-const char* name_of(const DenseOp&) noexcept {
-  return "dense";
-}
-const char* name_of(const ExpertOp&) noexcept {
-  return "expert";
-}
-const char* name_of(const CombineOp&) noexcept {
-  return "combine";
-}
 std::uint64_t bytes_of(const DenseOp& op) noexcept {
   return op.weights.size_bytes;
 }
@@ -69,6 +60,9 @@ std::uint64_t bytes_of(const ExpertOp& op) noexcept {
 }
 std::uint64_t bytes_of(const CombineOp& op) noexcept {
   return sizeof(float) * std::uint64_t{op.hidden_size} * op.slots.size();
+}
+std::uint64_t bytes_of(const ModelOp auto&) noexcept {
+  return 0;
 }
 
 /// The host thread's side of the cuda device; the GPU does the rest. Every call but free and destroy begins
@@ -217,9 +211,9 @@ void CudaDeviceOnRuntime::launch(StreamId stream, const ComputeOp& op, std::uint
   std::visit(
       [&](const auto& one) {
         const bool is_expert = std::holds_alternative<ExpertOp>(op);
-        const NvtxRange range({name_of(one), tag, is_expert, options_.experts, bytes_of(one)});
+        const NvtxRange range({one.name, tag, is_expert, options_.experts, bytes_of(one)});
         launcher_(to, one, tag);
-        to.clock.end(name_of(one), tag, bytes_of(one));
+        to.clock.end(one.name, tag, bytes_of(one));
       },
       op);
 }

@@ -57,6 +57,12 @@ void OpLauncher::operator()(StreamState& stream, const DenseOp& op, std::uint64_
                 "the dense kernel's launch", "dense operation");
 }
 
+void OpLauncher::refuse(const char* operation) {
+  throw Error(
+      ErrorCode::usage,
+      fmt::format("{} operation: the cuda device has no kernel for it, expected the device cpu", operation));
+}
+
 struct OpLauncher::ExpertCall {
   kernels::cuda::ExpertSlab expert;
   kernels::cuda::HiddenRows hidden;
@@ -79,6 +85,7 @@ bool OpLauncher::goes_to_blas(const StreamState& stream, std::uint64_t rows) con
 }
 
 OpLauncher::ExpertCall OpLauncher::prepare(StreamState& stream, const ExpertOp& op) const {
+  if (op.layout != nullptr) refuse("expert with a layout");
   ExpertCall call;
   call.expert.data = memory_.floats(op.slab, "expert operation: the slab");
   call.hidden = {memory_.floats(op.hidden, "expert operation: hidden"), kernels::FloatFormat::fp32};

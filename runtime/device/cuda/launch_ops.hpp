@@ -25,8 +25,11 @@ class OpLauncher {
   void operator()(StreamState& stream, const DenseOp& op, std::uint64_t tag) const;
   void operator()(StreamState& stream, const ExpertOp& op, std::uint64_t tag) const;
   void operator()(StreamState& stream, const CombineOp& op, std::uint64_t tag) const;
+  void operator()(StreamState&, const ModelOp auto& op, std::uint64_t) const { refuse(op.name); }
 
  private:
+  [[noreturn]] static void refuse(const char* operation);
+
   struct ExpertCall;
   [[nodiscard]] bool goes_to_blas(const StreamState& stream, std::uint64_t rows) const;
   /// Everything that its kernels read, ready on the device.

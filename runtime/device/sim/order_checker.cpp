@@ -27,6 +27,12 @@ OrderChecker::Uses OrderChecker::uses_of(const CombineOp& op) {
   return {"combine operation", {op.outputs, {}}, op.hidden};
 }
 
+/// The device has refused it.
+template <ModelOp Op>
+OrderChecker::Uses OrderChecker::uses_of(const Op& op) {
+  return {op.name, {}, {}};
+}
+
 void OrderChecker::copy(StreamSlot slot, BufferView destination, BufferView source) {
   use(slot, {"copy", {source, {}}, destination});
   units_.note_origin(destination, source);

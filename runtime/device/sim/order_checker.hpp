@@ -47,6 +47,8 @@ class OrderChecker {
   static Uses uses_of(const DenseOp& op);
   static Uses uses_of(const ExpertOp& op);
   static Uses uses_of(const CombineOp& op);
+  template <ModelOp Op>
+  static Uses uses_of(const Op& op);
   void use(StreamSlot slot, const Uses& uses);
   void verify(StreamSlot slot, const ExpertOp& op);
   [[noreturn]] void refuse(StreamSlot slot, BufferView view, const Uses& uses, bool writes,

@@ -45,15 +45,15 @@ Work Timing::launch(const ComputeOp& op) {
 }
 
 Timing::Reads Timing::reads(const DenseOp& op) {
-  return {"dense", op.weights.size_bytes + fp32_bytes(op.tokens, op.hidden_size), op.flops};
+  return {op.name, op.weights.size_bytes + fp32_bytes(op.tokens, op.hidden_size), op.flops};
 }
 
 Timing::Reads Timing::reads(const ExpertOp& op) {
-  return {"expert", op.slab.size_bytes + fp32_bytes(op.rows.size(), op.hidden_size), op.flops};
+  return {op.name, op.slab.size_bytes + fp32_bytes(op.rows.size(), op.hidden_size), op.flops};
 }
 
 Timing::Reads Timing::reads(const CombineOp& op) {
-  return {"combine", fp32_bytes(op.slots.size(), op.hidden_size), 0};
+  return {op.name, fp32_bytes(op.slots.size(), op.hidden_size), 0};
 }
 
 std::uint64_t Timing::jittered(double duration_ns) {
