@@ -140,7 +140,7 @@ void read_json_events(std::string_view text, const JsonBounds& bounds, const std
   nlohmann::json::sax_parse(text.begin(), text.end(), &adapter);
 }
 
-std::string quoted(std::string_view name) {
+std::string quoted_name(std::string_view name) {
   auto text = nlohmann::json(std::string(name.substr(0, quoted_characters_max)))
                   .dump(-1, ' ', true, nlohmann::json::error_handler_t::replace);
   if (name.size() > quoted_characters_max) text.insert(text.size() - 1, "...");

@@ -40,6 +40,6 @@ void read_json_events(std::string_view text, const JsonBounds& bounds, const std
                       JsonEvents& events);
 
 /// `name` as a JSON text in ASCII, cut to what fits a sentence.
-[[nodiscard]] std::string quoted(std::string_view name);
+[[nodiscard]] std::string quoted_name(std::string_view name);
 
 }  // namespace prophet

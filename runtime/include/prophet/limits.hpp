@@ -48,11 +48,13 @@ inline constexpr std::uint32_t vocab_size_max = 1U << 24;
 inline constexpr std::uint32_t context_tokens_max = 1U << 28;
 
 // Checkpoints.
-/// Of one file, or of one index. The largest models known have a tenth of it.
+/// Of one checkpoint. The largest known have a fifth of it.
 inline constexpr std::uint32_t tensors_max = 1U << 20;
 inline constexpr std::uint32_t tensor_dimensions_max = 64;
 /// Of one name or text of metadata: it is built before it can be dropped.
 inline constexpr std::uint64_t header_string_bytes_max = 8ULL << 20;
+inline constexpr std::uint64_t checkpoint_index_bytes_max = 128ULL << 20;
+inline constexpr std::uint32_t checkpoint_shards_max = 4096;
 
 // GPU profiles.
 inline constexpr std::uint32_t profile_name_characters_max = 64;

@@ -67,7 +67,7 @@ class HeaderEvents : public JsonEvents {
 };
 
 void HeaderEvents::refuse(std::string_view why) const {
-  const auto subject = in_tensor_ ? "tensor " + quoted(entry_.name) : std::string("header");
+  const auto subject = in_tensor_ ? "tensor " + quoted_name(entry_.name) : std::string("header");
   throw Error(ErrorCode::bad_input, fmt::format("'{}': {} {}", where_, subject, why));
 }
 
@@ -209,7 +209,7 @@ void HeaderEvents::text(std::string_view value) {
   if (place_ == Place::dtype) {
     const auto dtype = parse_tensor_dtype(value);
     if (!dtype)
-      refuse(fmt::format("has the dtype {}; expected one of the format's, such as BF16", quoted(value)));
+      refuse(fmt::format("has the dtype {}; expected one of the format's, such as BF16", quoted_name(value)));
     entry_.dtype = *dtype;
   } else if (place_ != Place::unknown) {
     refuse_kind(JsonKind::text);

@@ -16,7 +16,7 @@ namespace {
 }
 
 std::string tensor_in(const std::string& where, const TensorEntry& entry) {
-  return fmt::format("'{}': tensor {}", where, quoted(entry.name));
+  return fmt::format("'{}': tensor {}", where, quoted_name(entry.name));
 }
 
 void check_names(const std::vector<TensorEntry>& entries, const std::string& where) {
@@ -27,7 +27,7 @@ void check_names(const std::vector<TensorEntry>& entries, const std::string& whe
   const auto twice = std::adjacent_find(names.begin(), names.end());
   if (twice != names.end()) {
     refuse(where,
-           fmt::format("header names the tensor {} twice; expected names that differ", quoted(*twice)));
+           fmt::format("header names the tensor {} twice; expected names that differ", quoted_name(*twice)));
   }
 }
 
@@ -38,7 +38,7 @@ std::uint64_t bytes_of(const TensorEntry& entry, const std::string& where) {
   const auto bits = checked_mul(elements, tensor_dtype_bits(entry.dtype), what);
   if (bits % 8 != 0) {
     refuse(where, fmt::format("tensor {} of {} elements of {} ends within a byte; expected whole bytes",
-                              quoted(entry.name), elements, tensor_dtype_name(entry.dtype)));
+                              quoted_name(entry.name), elements, tensor_dtype_name(entry.dtype)));
   }
   return bits / 8;
 }
@@ -48,12 +48,12 @@ void check_entry(const TensorEntry& entry, std::uint64_t begin, const std::strin
     refuse(where,
            fmt::format("tensor {} has the bytes from {} to {}; expected them to begin at {}, where the "
                        "tensors before it end",
-                       quoted(entry.name), entry.begin, entry.end, begin));
+                       quoted_name(entry.name), entry.begin, entry.end, begin));
   }
   const auto bytes = bytes_of(entry, where);
   if (entry.end - entry.begin != bytes) {
     refuse(where, fmt::format("tensor {} has {} bytes; expected {} by its shape and dtype",
-                              quoted(entry.name), entry.end - entry.begin, bytes));
+                              quoted_name(entry.name), entry.end - entry.begin, bytes));
   }
 }
 

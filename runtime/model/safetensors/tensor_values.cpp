@@ -69,12 +69,12 @@ void copy_values(const TensorView& tensor, std::span<float> values) {
   if (!has_readable_values(tensor.dtype)) {
     throw Error(ErrorCode::bad_input,
                 fmt::format("tensor {} has the dtype {}; expected BF16, F16, F32 or F8_E4M3",
-                            quoted(tensor.name), tensor_dtype_name(tensor.dtype)));
+                            quoted_name(tensor.name), tensor_dtype_name(tensor.dtype)));
   }
   const auto elements = tensor.bytes.size() * 8 / tensor_dtype_bits(tensor.dtype);
   if (values.size() != elements) {
     throw Error(ErrorCode::usage, fmt::format("tensor {} of {} values was asked for {}; expected as many",
-                                              quoted(tensor.name), elements, values.size()));
+                                              quoted_name(tensor.name), elements, values.size()));
   }
   if (tensor.dtype == TensorDtype::bf16) convert<std::uint16_t>(tensor.bytes, values, from_bf16);
   if (tensor.dtype == TensorDtype::f16) convert<std::uint16_t>(tensor.bytes, values, from_fp16);
