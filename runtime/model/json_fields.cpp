@@ -105,6 +105,11 @@ bool JsonFields::has_object(std::string_view field) const {
   return value != nullptr && value->is_object();
 }
 
+bool JsonFields::has_array(std::string_view field) const {
+  const auto* value = find(field);
+  return value != nullptr && value->is_array();
+}
+
 bool JsonFields::is_text(std::string_view field, std::string_view text) const {
   const auto* value = find(field);
   return value != nullptr && value->is_string() && value->get_ref<const std::string&>() == text;

@@ -31,6 +31,7 @@ class JsonFields {
   [[nodiscard]] std::string text(std::string_view field) const;
   [[nodiscard]] std::string text_or(std::string_view field, std::string_view fallback) const;
   [[nodiscard]] bool has_object(std::string_view field) const;
+  [[nodiscard]] bool has_array(std::string_view field) const;
   /// True when the field holds exactly this text; a field of another type does not.
   [[nodiscard]] bool is_text(std::string_view field, std::string_view text) const;
   /// Whole numbers in [0, max].

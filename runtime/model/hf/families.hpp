@@ -1,5 +1,7 @@
 #pragma once
 
+#include <vector>
+
 #include "runtime/model/architecture.hpp"
 #include "runtime/model/json_fields.hpp"
 
@@ -27,5 +29,8 @@ void read_llama4(const JsonFields& config, Architecture& a);
 void read_dbrx(const JsonFields& config, Architecture& a);
 void read_jamba(const JsonFields& config, Architecture& a);
 void read_switch(const JsonFields& config, Architecture& a);
+
+/// Which of the a.layers layers of a Qwen MoE have experts.
+[[nodiscard]] std::vector<bool> qwen_moe_layers(const JsonFields& config, const Architecture& a);
 
 }  // namespace prophet::hf

@@ -19,11 +19,8 @@ std::vector<std::uint32_t> mlp_only_layers(const JsonFields& config, const Archi
 }
 
 void read_moe_layers(const JsonFields& config, Architecture& a) {
-  const auto step = config.count_or("decoder_sparse_step", 1, limits::layers_max, 1);
-  const auto dense = mlp_only_layers(config, a);
-  const auto moe_layers = count_layers(a.layers, [&](std::uint32_t layer) {
-    return (layer + 1) % step == 0 && !std::binary_search(dense.begin(), dense.end(), layer);
-  });
+  const auto is_moe = qwen_moe_layers(config, a);
+  const auto moe_layers = count_layers(a.layers, [&](std::uint32_t layer) { return is_moe[layer]; });
   set_moe_layers(config, config.first_of({"decoder_sparse_step", "mlp_only_layers"}), moe_layers, a);
   read_dense_width(config, "intermediate_size", a);
 }
@@ -48,6 +45,16 @@ void read_qwen_moe(const JsonFields& config, Architecture& a) {
 }
 
 }  // namespace
+
+std::vector<bool> qwen_moe_layers(const JsonFields& config, const Architecture& a) {
+  const auto step = config.count_or("decoder_sparse_step", 1, limits::layers_max, 1);
+  const auto dense = mlp_only_layers(config, a);
+  std::vector<bool> is_moe(a.layers);
+  for (std::uint32_t layer = 0; layer < a.layers; ++layer) {
+    is_moe[layer] = (layer + 1) % step == 0 && !std::binary_search(dense.begin(), dense.end(), layer);
+  }
+  return is_moe;
+}
 
 void read_qwen2_moe(const JsonFields& config, Architecture& a) {
   read_qwen_moe(config, a);

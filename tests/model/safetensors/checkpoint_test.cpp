@@ -1,5 +1,6 @@
 #include "runtime/model/checkpoint.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -189,8 +190,7 @@ TEST_F(CheckpointTest, NeverTakesAShardsNameForAPath) {
 
 TEST_F(CheckpointTest, RefusesTooManyShards) {
   nlohmann::json weight_map;
-  for (int i = 0; i <= 4096; ++i)
-    weight_map[std::to_string(i)] = std::string("s") + std::to_string(i) + ".safetensors";
+  for (int i = 0; i <= 4096; ++i) weight_map[std::to_string(i)] = fmt::format("s{}.safetensors", i);
   write_index(weight_map);
   EXPECT_EQ(said(),
             "'DIR/model.safetensors.index.json': weight_map names more than 4096 shards; expected fewer");
