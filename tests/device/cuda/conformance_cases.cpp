@@ -5,6 +5,7 @@
 #include "runtime/device/cuda_driver.hpp"
 #include "runtime/device/decorators/recording_device.hpp"
 #include "tests/device/conformance.hpp"
+#include "tests/device/model_conformance.hpp"
 
 namespace prophet::testing {
 namespace {
@@ -41,6 +42,8 @@ std::vector<DeviceCase> cuda_cases() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Cuda, Conformance, ::testing::ValuesIn(cuda_cases()),
+                         [](const auto& one) { return one.param.name; });
+INSTANTIATE_TEST_SUITE_P(Cuda, ModelConformance, ::testing::ValuesIn(cuda_cases()),
                          [](const auto& one) { return one.param.name; });
 
 }  // namespace
