@@ -3,7 +3,7 @@
 
     scripts/make_decoder_fixtures.py --tiny tests/live
         makes the tiny models anew, TINY/models/NAME, and their fixtures, TINY/fixtures/NAME
-    scripts/make_decoder_fixtures.py --model DIR --out DIR --prompts FILE...
+    scripts/make_decoder_fixtures.py --model DIR --out DIR --prompts FILE... [--held-out FILE]
         the fixture of a checkpoint that is there, with prompts of 256 bytes (a byte is a token)
 
 A fixture is manifest.json and arrays.bin; tests/live/README.md describes them. Weights are upcast from the checkpoint;
@@ -13,6 +13,7 @@ nothing that builds, runs or tests Prophet does.
 import argparse
 import hashlib
 import json
+import math
 import pathlib
 import platform
 import sys
@@ -25,6 +26,7 @@ import transformers
 import tiny_models
 
 PROMPTS, PROMPT_TOKENS, NEW_TOKENS = 4, 256, 200
+WINDOW_BYTES = 1024  # of a held-out text
 # Of the prompts drawn for a tiny model, those with the widest margins are looked at closely.
 DRAWN, CLOSELY, DISTINCT_TOKENS_MIN = 160, 10, 30
 
@@ -77,10 +79,15 @@ def forward(model, ids):
         return logits, routing.stacked(0), routing.stacked(1), routing.stacked(2)
 
 
+def router_gaps(router_logits, top_k):
+    """[..., top_k]: the difference of each of the first top_k logits to the next lower one. The last of them decides
+    who is chosen, the others the order."""
+    best = router_logits.topk(top_k + 1, -1).values
+    return best[..., :-1] - best[..., 1:]
+
+
 def router_gap(router_logits, top_k):
-    """Per layer and token: the smallest difference of a logit among the first top_k to the next lower one."""
-    best = router_logits.topk(min(top_k + 1, router_logits.shape[-1]), -1).values
-    return (best[..., :-1] - best[..., 1:]).amin(-1)
+    return router_gaps(router_logits, top_k).amin(-1)
 
 
 @torch.no_grad()
@@ -103,13 +110,14 @@ def measure(model, prompt, top_k):
     if not torch.equal(steps.argmax(-1), whole[length:]):
         raise SystemExit("transformers with and without its KV cache disagrees: choose other prompts or seeds")
     best = steps.topk(2, -1).values
-    gaps = router_gap(router_logits, top_k)
+    gaps = router_gaps(router_logits, top_k)
     rounding = (one_by_one(model, whole) - at_once).abs().amax(-1) / at_once.abs().amax(-1)
     return {
         "logits": logits, "expert_ids": ids, "expert_weights": weights, "continuation": whole[length:],
         "margins": {
             "top_two_logits_of_continuation": (best[:, 0] - best[:, 1]).min().item(),
             "router_logits_of_prompt": gaps[:, :length].min().item(),
+            "router_choice_of_prompt": gaps[:, :length, -1].min().item(),
             "router_logits_of_continuation": gaps[:, length:].min().item(),
             "one_by_one_from_at_once_relative": rounding.max().item(),
             "distinct_tokens_of_continuation": len(set(whole[length:].tolist()))}}
@@ -150,6 +158,18 @@ def read_prompts(model, paths):
             raise SystemExit(f"{path}: has {len(text)} bytes, expected {PROMPT_TOKENS}")
     return ([torch.tensor(list(text)) for text in texts],
             {"files": [path.name for path in paths], "sha256": [hashlib.sha256(text).hexdigest() for text in texts]})
+
+
+@torch.no_grad()
+def held_out(model, path):
+    """Bits a byte over all bytes but the first of each window; windows do not overlap, a last short one is dropped."""
+    text = path.read_bytes()
+    windows = torch.tensor(list(text[:len(text) // WINDOW_BYTES * WINDOW_BYTES])).view(-1, WINDOW_BYTES)
+    nats = sum(torch.nn.functional.cross_entropy(model(row[None]).logits[0, :-1], row[1:], reduction="sum").item()
+               for row in windows)
+    predicted = len(windows) * (WINDOW_BYTES - 1)
+    return {"file": path.name, "sha256": hashlib.sha256(text).hexdigest(), "window_bytes": WINDOW_BYTES,
+            "windows": len(windows), "predicted_bytes": predicted, "bits_per_byte": nats / predicted / math.log(2)}
 
 
 # ---------------------------------------------------------------------------------------------------- the files
@@ -200,7 +220,7 @@ def describe_model(folder, model, seed):
                        or path.suffix == ".safetensors"}}
 
 
-def make_fixture(folder, out, prompts_of, seed=None, check_tensors=False):
+def make_fixture(folder, out, prompts_of, seed=None, text=None):
     model = load(folder)
     prompts, origin = prompts_of(model)
     top_k = model.config.num_experts_per_tok
@@ -217,7 +237,9 @@ def make_fixture(folder, out, prompts_of, seed=None, check_tensors=False):
                 "sparse_layers": layers, "prompts": origin, "arrays_sha256": digest, "arrays": places,
                 "margins": [one["margins"] for one in seen], "experts_used_in_prompts": used,
                 "largest_logit": float(np.abs(stack("logits")).max()), "made_by": provenance()}
-    if check_tensors:
+    if text:
+        manifest["held_out"] = held_out(model, text)
+    if seed is not None:
         name, change = tiny_models.weakest_tensor(model, torch.stack(prompts))
         manifest["weakest_tensor"] = {"name": name, "relative_change_without_it": round(change, 4)}
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
@@ -241,6 +263,7 @@ def main():
     parser.add_argument("--model", type=pathlib.Path, help="folder with config.json and model.safetensors")
     parser.add_argument("--out", type=pathlib.Path, help="with --model: folder for the fixture")
     parser.add_argument("--prompts", type=pathlib.Path, nargs="+", help="with --model: files of 256 bytes each")
+    parser.add_argument("--held-out", type=pathlib.Path, help="with --model: a text whose bits a byte are measured")
     options = parser.parse_args()
     if (options.tiny is None) == (options.model is None):
         parser.error("expected either --tiny or --model")
@@ -250,13 +273,14 @@ def main():
     torch.use_deterministic_algorithms(True)
     transformers.utils.logging.disable_progress_bar()
     if options.model:
-        make_fixture(options.model, options.out, lambda model: read_prompts(model, options.prompts))
+        make_fixture(options.model, options.out, lambda model: read_prompts(model, options.prompts),
+                     text=options.held_out)
         return
     for name, tiny in tiny_models.TINY.items():
         if options.only in (None, name):
             tiny_models.make(name, options.tiny / "models" / name)
             make_fixture(options.tiny / "models" / name, options.tiny / "fixtures" / name,
-                         lambda model: draw_prompts(model, tiny["seed"]), tiny["seed"], check_tensors=True)
+                         lambda model: draw_prompts(model, tiny["seed"]), tiny["seed"])
 
 
 if __name__ == "__main__":

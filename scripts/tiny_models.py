@@ -48,7 +48,7 @@ TINY = {
 
 # Standard deviations of the results of products, by what the matrix is: inputs are normalised, so a weight has this
 # over sqrt(inputs). Much less, and attention averages over all tokens, routers choose by a hair, and errors of position
-# or routing hide; much more, and the rounding of fp32 itself grows to a hundredth of a percent on the way to the logits.
+# or routing hide; much more, and rounding to fp32 grows to a hundredth of a percent on the way to the logits.
 GAINS = {"router": 3.0, "v_proj": 1.2, "o_proj": 1.5, "down_proj": 1.5, "lm_head": 4.0, "shared_expert_gate": 2.0}
 
 
@@ -118,5 +118,6 @@ def weakest_tensor(model, ids):
             part.zero_()
             change = ((model(ids).logits - reference).abs().max() / reference.abs().max()).item()
             part.copy_(kept)
-            weakest = min(weakest, (f"{name}[{at}]" if parameter.dim() == 3 else name, change), key=lambda pair: pair[1])
+            if change < weakest[1]:
+                weakest = (f"{name}[{at}]" if parameter.dim() == 3 else name, change)
     return weakest
