@@ -249,7 +249,8 @@ def make_fixture(folder, out, prompts_of, seed=None, text=None):
 def report(name, manifest):
     """The narrowest margins, for people."""
     narrow = {key: min(one[key] for one in manifest["margins"]) for key in manifest["margins"][0]}
-    narrow["one_by_one_from_at_once_relative"] = max(one["one_by_one_from_at_once_relative"] for one in manifest["margins"])
+    rounding = "one_by_one_from_at_once_relative"
+    narrow[rounding] = max(one[rounding] for one in manifest["margins"])
     print(f"{name}: experts used {manifest['experts_used_in_prompts']} of {manifest['model']['experts']}, "
           f"largest logit {manifest['largest_logit']:.3g}, weakest tensor {manifest.get('weakest_tensor', '-')}")
     for key, value in narrow.items():

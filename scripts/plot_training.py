@@ -64,7 +64,8 @@ def draw(curve, facts, path):
         last = facts["validation_bits_per_byte"]
         axes.plot(seen[-1], last, "D", color=VALIDATION, markersize=7, clip_on=False, zorder=3,
                   label="validation, all held-out documents, weights as shipped")
-        axes.axhline(ngram, color=NGRAM, linestyle="--", linewidth=1.2, label="4-gram model of bytes, all held-out documents")
+        axes.axhline(ngram, color=NGRAM, linestyle="--", linewidth=1.2,
+                     label="4-gram model of bytes, all held-out documents")
         name_end(axes, ngram, f"{ngram:.2f}", NGRAM)
     name_end(axes, last, f"{last:.2f}", VALIDATION)
     axes.set(xlabel="text seen in training [MB]", ylabel="bits per byte (lower is better)", xlim=(0, seen[-1]),
