@@ -14,7 +14,7 @@
 #include "runtime/device/decorators/recording_device.hpp"
 #include "runtime/device/make_device.hpp"
 #include "runtime/engine/batch_schedule.hpp"
-#include "runtime/engine/replay_metrics.hpp"
+#include "runtime/engine/replay_row.hpp"
 #include "runtime/engine/step_loop.hpp"
 #include "runtime/engine/workload.hpp"
 #include "runtime/trace/routing_trace.hpp"
@@ -42,39 +42,6 @@ struct SessionOptions {
   std::uint64_t chunk_bytes = 2ULL << 20;
   std::uint32_t chunks_in_flight = 2;
   bool record_timeline = false;  ///< keep the operations of every run, for write_timeline
-};
-
-/// One row: a way to keep the experts.
-struct ReplayCase {
-  std::string policy = "lru";
-  std::string predictor = "none";
-  std::uint32_t batch = 1;
-  std::uint32_t slabs = 0;
-  std::uint32_t staging_slabs = 0;
-  std::uint32_t lookahead_layers = 1;
-  std::uint32_t prefetch_width = 0;  ///< experts per layer; 0: top-k times the batch
-};
-
-/// The least that any cache of the same slabs could take.
-struct ClairvoyantBound {
-  std::uint64_t misses = 0;      ///< layer-grouped Belady with bypass
-  std::uint64_t bytes = 0;       ///< misses * expert bytes
-  std::uint64_t copy_ns = 0;     ///< those bytes over the link
-  std::uint64_t compute_ns = 0;  ///< compute of the all-resident run; 0 where it could not run
-  [[nodiscard]] std::uint64_t total_ns() const noexcept {
-    return copy_ns > compute_ns ? copy_ns : compute_ns;
-  }
-};
-
-struct ReplayRow {
-  ReplayCase what;
-  ReplayMetrics metrics;
-  std::uint64_t device_bytes = 0;  ///< slabs, always-resident weights and activations
-  std::uint64_t slab_bytes = 0;    ///< of them, cache and staging slabs
-  bool fits = true;                ///< within the device's memory; if not, it was given what it needs
-  std::uint64_t total_ns_min = 0;  ///< of the repetitions
-  std::uint64_t total_ns_max = 0;
-  bool ran = true;  ///< false of an all-resident row whose experts the device has not the memory for
 };
 
 /// Replays one trace on one device, case by case, with the baselines that each case is judged against.

@@ -173,6 +173,8 @@ void StepLoop::run_experts(LayerId layer, bool bypass, std::uint32_t tokens) {
   for (bool first = true; !wanted.empty(); first = false) {
     metrics_.rounds_extra += first ? 0U : 1U;
     LayerLease lease = cache_.acquire(wanted, bypass);
+    start_copies(lease);
+    if (first) model_.launch_beside(layer, tokens, compute_.id());
     run_round(layer, lease, tokens);
     deferred_.assign(lease.deferred().begin(), lease.deferred().end());
     wanted = deferred_;
@@ -181,7 +183,6 @@ void StepLoop::run_experts(LayerId layer, bool bypass, std::uint32_t tokens) {
 }
 
 void StepLoop::run_round(LayerId layer, const LayerLease& lease, std::uint32_t tokens) {
-  start_copies(lease);
   for (const Acquired& hit : lease.hits()) {
     if (hit.outcome == Outcome::hit_on_time) launch_expert(layer, hit, tokens);
   }

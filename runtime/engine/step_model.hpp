@@ -18,7 +18,7 @@ namespace prophet {
 /// of a model's size (ReplayedModel), or a model that decides by itself (LiveModel).
 ///
 /// One host thread, the device's. Everything is submitted to the compute stream that the caller names, in the
-/// order of the calls: begin, then for each layer launch_dense, read_routing, the experts and
+/// order of the calls: begin, then for each layer launch_dense, read_routing, launch_beside, the experts and
 /// launch_combine, then end. `tokens` are the same in all calls of one step. No allocation after the first
 /// steps.
 class StepModel {
@@ -35,6 +35,9 @@ class StepModel {
   /// The router's choice, [tokens, top_k] by rank, into `chosen`. REQUIRES: the host has seen what
   /// launch_dense(layer) submitted finish. Throws Error{check_failed} for a choice that no router makes.
   virtual void read_routing(LayerId layer, std::span<const StepToken> tokens, std::span<ExpertId> chosen) = 0;
+  /// What the layer computes beside its routed experts, a shared expert say: submitted behind the copies of
+  /// the missing ones, so that it runs while they are on their way.
+  virtual void launch_beside(LayerId layer, std::uint32_t tokens, StreamId compute);
   /// An expert's operation on `rows` rows of a step of `tokens`, whose outputs begin at row `first_output`;
   /// without slab, source, rows and checksum, which the caller knows.
   [[nodiscard]] virtual ExpertOp expert(std::uint32_t tokens, std::uint32_t first_output,

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "prophet/ids.hpp"
+#include "runtime/engine/batch_schedule.hpp"
+
+namespace prophet {
+
+/// What one layer of a live step decided. Views, valid during the call.
+struct RoutedLayer {
+  LayerId layer;
+  std::span<const StepToken> tokens;
+  std::span<const ExpertId> chosen;  ///< [tokens, top_k] by rank
+  std::span<const float> weights;    ///< [tokens, top_k]
+  std::span<const float> hidden;     ///< [tokens, hidden_size], the router's input; empty unless asked for
+};
+
+/// Told of every layer that a live model routes, when the host has seen its router finish. May allocate: a
+/// recording is no measurement.
+class RoutingSink {
+ public:
+  virtual ~RoutingSink() = default;
+  virtual void on_layer(const RoutedLayer& routed) = 0;
+};
+
+}  // namespace prophet

@@ -1,0 +1,76 @@
+#include "tests/live/live_rig.hpp"
+
+#include <algorithm>
+
+#include "runtime/cache/make_policy.hpp"
+
+namespace prophet::testing {
+namespace {
+
+RigOptions settled(RigOptions options, const DecoderConfig& config) {
+  if (options.engine.cache.cache_slabs == 0) options.engine.cache.cache_slabs = config.shape.grid.size();
+  return options;
+}
+
+KvShape kv_shape(const DecoderConfig& config, const RigOptions& options) {
+  KvShape shape;
+  shape.layers = config.architecture.layers;
+  shape.lanes = options.lanes;
+  shape.context_tokens = options.context_tokens;
+  shape.kv_heads = config.architecture.kv_heads;
+  shape.head_dim = config.architecture.head_dim;
+  shape.format = options.kv_format;
+  return shape;
+}
+
+std::unique_ptr<EvictionPolicy> policy_of(const DecoderConfig& config, const RigOptions& options) {
+  PolicyOptions policy;
+  policy.grid = config.shape.grid;
+  policy.cache_slabs = options.engine.cache.cache_slabs;
+  const std::vector<std::uint64_t> popularity(config.shape.grid.size(), 1);
+  policy.popularity = popularity;
+  return make_policy(options.policy, policy);
+}
+
+}  // namespace
+
+LiveRig::LiveRig(Device& device, const std::filesystem::path& folder, const RigOptions& options)
+    : weights_(device, folder, options.expert_format),
+      options_(settled(options, weights_.config())),
+      kv_(device, kv_shape(weights_.config(), options_)),
+      model_(device, weights_.config(), weights_.dense(), kv_, weights_.layout(),
+             {options_.tokens_max, options_.tokens_max, false}),
+      loop_(device, weights_.store(), model_, options_.engine, policy_of(weights_.config(), options_),
+            options_.predictor, options_.tokens_max) {}
+
+std::vector<float> LiveRig::logits_of(std::span<const std::uint32_t> ids, std::uint32_t pass_tokens,
+                                      StepKind kind) {
+  std::vector<float> all;
+  std::vector<LiveToken> inputs;
+  std::vector<StepToken> tokens;
+  for (std::uint32_t first = 0; first < ids.size(); first += pass_tokens) {
+    inputs.clear();
+    tokens.clear();
+    const auto end = std::min<std::uint32_t>(first + pass_tokens, static_cast<std::uint32_t>(ids.size()));
+    for (std::uint32_t t = first; t < end; ++t) {
+      inputs.push_back({LaneId{0}, ids[t], t});
+      tokens.push_back({LaneId{0}, t - first, t == 0});
+    }
+    model_.set_inputs(inputs, end - first);
+    loop_.step(kind, tokens);
+    const std::span<const float> logits = model_.logits();
+    all.insert(all.end(), logits.begin(), logits.end());
+  }
+  return all;
+}
+
+std::vector<Continuation> LiveRig::decode(std::span<const LiveRequest> requests,
+                                          const DecodeOptions& options) {
+  ContinuousDecode decode(loop_, model_, requests, weights_.config().eos_ids, options_.context_tokens,
+                          options, {});
+  while (decode.step()) {
+  }
+  return {decode.continuations().begin(), decode.continuations().end()};
+}
+
+}  // namespace prophet::testing
