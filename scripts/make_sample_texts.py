@@ -15,7 +15,7 @@ import re
 import torch
 
 import make_decoder_fixtures as fixtures
-from train_sample_model import SOURCES, part_of
+from sample_corpus import SOURCES, part_of
 
 HELD_OUT_BYTES_MAX = 48 * 1024
 DOCUMENT_BYTES_MIN = 1000  # shorter ones are lists of links

@@ -14,8 +14,8 @@ std::uint64_t sequence_tokens(const LiveRequest& request) noexcept {
 }
 
 ContinuousDecode::ContinuousDecode(StepLoop& loop, LiveModel& model, std::span<const LiveRequest> requests,
-                       std::span<const std::uint32_t> eos_ids, std::uint32_t context_tokens,
-                       const DecodeOptions& options, OnToken on_token)
+                                   std::span<const std::uint32_t> eos_ids, std::uint32_t context_tokens,
+                                   const DecodeOptions& options, OnToken on_token)
     : loop_(loop),
       model_(model),
       requests_(requests),

@@ -47,8 +47,8 @@ class ContinuousDecode {
   /// Throws Error{usage} for a request without prompt or one that does not fit the model's KV memory, naming
   /// it; and for no lanes.
   ContinuousDecode(StepLoop& loop, LiveModel& model, std::span<const LiveRequest> requests,
-             std::span<const std::uint32_t> eos_ids, std::uint32_t context_tokens,
-             const DecodeOptions& options, OnToken on_token);
+                   std::span<const std::uint32_t> eos_ids, std::uint32_t context_tokens,
+                   const DecodeOptions& options, OnToken on_token);
 
   /// Runs one pass or step; false when every request has ended.
   bool step();

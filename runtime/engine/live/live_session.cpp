@@ -103,7 +103,8 @@ std::unique_ptr<Predictor> LiveSession::predictor(const ReplayCase& what) {
   return make_predictor(what.predictor, predictor_options);
 }
 
-LiveRow LiveSession::run(const ReplayCase& what, const ContinuousDecode::OnToken& on_token, RoutingSink* sink) {
+LiveRow LiveSession::run(const ReplayCase& what, const ContinuousDecode::OnToken& on_token,
+                         RoutingSink* sink) {
   const ExpertGrid& grid = weights_->config().shape.grid;
   if (what.slabs == 0 || what.slabs > grid.size()) {
     throw Error(ErrorCode::usage,
@@ -149,8 +150,7 @@ LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const Continuo
   RoutingLog log(config.shape.grid, sink);
   const bool logs = !expert_requests_ || sink != nullptr;
   if (logs) model.set_sink(&log);
-  ContinuousDecode decode(loop, model, requests_, config.eos_ids, context_tokens_, decode_options,
-                        on_token);
+  ContinuousDecode decode(loop, model, requests_, config.eos_ids, context_tokens_, decode_options, on_token);
   if (preload) loop.preload();
   while (decode.step()) {
   }

@@ -68,8 +68,8 @@ class LiveSession {
   [[nodiscard]] std::uint32_t context_tokens() const noexcept { return context_tokens_; }
 
  private:
-  [[nodiscard]] LiveRow run_on(const ReplayCase& what, bool preload, const ContinuousDecode::OnToken& on_token,
-                               RoutingSink* sink);
+  [[nodiscard]] LiveRow run_on(const ReplayCase& what, bool preload,
+                               const ContinuousDecode::OnToken& on_token, RoutingSink* sink);
   [[nodiscard]] std::unique_ptr<EvictionPolicy> policy(const ReplayCase& what);
   [[nodiscard]] std::unique_ptr<Predictor> predictor(const ReplayCase& what);
 

@@ -80,8 +80,8 @@ TEST_F(CapturedReplay, AWrongSlabIsFoundWithinTheStep) {
   how.after_step = [&](StepLoop& loop, StepKind) {
     const Arena& arena = loop.slabs().arena();
     for (std::uint32_t slab = 0; slab < arena.slabs; ++slab) {
-      device_->copy(stream.id(), loop.slabs().bytes().slice(slab * arena.stride_bytes, 256),
-                    garbage.view(), slab);
+      device_->copy(stream.id(), loop.slabs().bytes().slice(slab * arena.stride_bytes, 256), garbage.view(),
+                    slab);
     }
     device_->synchronize();
   };
