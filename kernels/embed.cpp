@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <limits>
 
+#include "kernels/float_rows.hpp"
+
 namespace prophet::kernels {
 
 Status embed(const Embedding& call) noexcept {
@@ -18,8 +20,7 @@ Status embed(const Embedding& call) noexcept {
       std::fill_n(row, columns, std::numeric_limits<float>::quiet_NaN());
       continue;
     }
-    for (std::size_t i = 0; i < columns; ++i)
-      row[i] = load_as_float(call.table.data, id * columns + i, call.table.format);
+    load_row(call.table.data, id * columns, call.table.format, columns, row);
   }
   return Status::ok;
 }

@@ -5,31 +5,57 @@
 #include <cmath>
 
 #include "kernels/expert_formats.hpp"
+#include "kernels/row_products.hpp"
 
 namespace prophet::kernels {
 namespace {
-
-using Lanes = std::array<float, expert_sum_lanes>;
 
 bool has_row_scale(const FormatInfo& info) {
   return info.scale_bytes != 0 && info.scale_columns == 0;
 }
 
-float sum_of_lanes(Lanes lanes) {
-  for (std::uint32_t step = expert_sum_lanes / 2; step != 0; step /= 2) {
-    for (std::uint32_t lane = 0; lane < step; ++lane) lanes[lane] += lanes[lane + step];
+/// The rows of a projection from `first` on; the last is repeated where it has fewer.
+CodeRows code_rows(const SlabLayout& layout, const MatrixLayout& matrix, const std::byte* slab,
+                   std::uint64_t first) {
+  const ExpertFormat format = layout.shape.format;
+  const FormatInfo& info = format_info(format);
+  const std::uint64_t row_bytes = value_row_bytes(format, matrix.columns);
+  const std::uint64_t scale_row_bytes = scales_in_row(format, matrix.columns) * info.scale_bytes;
+  CodeRows rows{.format = format, .columns = matrix.columns};
+  for (std::size_t r = 0; r < product_rows; ++r) {
+    const std::uint64_t row = matrix.stored_row(std::min<std::uint64_t>(first + r, matrix.rows - 1));
+    rows.codes[r] = slab + matrix.values_offset_bytes + row * row_bytes;
+    if (info.scale_columns == 0) continue;
+    rows.scales[r] = slab + matrix.scales_offset_bytes + row / info.scale_rows * scale_row_bytes;
   }
-  return lanes[0];
+  return rows;
 }
 
-/// `sum` plus code * x over one chunk, columns ascending.
-float add_chunk(const SlabLayout& layout, const MatrixLayout& matrix, const std::byte* slab,
-                std::uint64_t row, std::uint64_t first, const float* x, float sum) {
-  const std::uint64_t values = format_info(layout.shape.format).column_multiple();
-  const std::uint64_t end = std::min<std::uint64_t>(first + values, matrix.columns);
-  for (std::uint64_t column = first; column < end; ++column)
-    sum = std::fma(decode_code(layout.shape.format, matrix, slab, row, column), x[column], sum);
-  return sum;
+/// Scale and bias of some rows of a projection, applied to the sums of its products.
+struct RowEnds {
+  RowEnds(const SlabLayout& layout, const MatrixLayout& matrix, const std::byte* slab, std::uint64_t first) {
+    const ExpertFormat format = layout.shape.format;
+    const bool scaled = has_row_scale(format_info(format));
+    for (std::size_t r = 0; r < product_rows && first + r < matrix.rows; ++r) {
+      scale[r] = scaled ? decode_scale(format, matrix, slab, first + r, 0) : 1.0F;
+      bias[r] = layout.shape.has_bias ? decode_bias(format, matrix, slab, first + r) : 0.0F;
+    }
+  }
+  [[nodiscard]] float end(float sum, std::size_t row) const { return std::fma(sum, scale[row], bias[row]); }
+
+  std::array<float, product_rows> scale{};
+  std::array<float, product_rows> bias{};
+};
+
+/// Calls visit(first, x) for product_tokens of `count` tokens at a time, whose vectors at(i) gives.
+template <class At, class Visit>
+void for_some_tokens(std::size_t count, At at, Visit visit) {
+  std::array<const float*, product_tokens> x{};
+  for (std::size_t first = 0; first < count; first += product_tokens) {
+    const std::size_t some = std::min(product_tokens, count - first);
+    for (std::size_t i = 0; i < some; ++i) x[i] = at(first + i);
+    visit(first, std::span<const float* const>(x.data(), some));
+  }
 }
 
 Status check(const SlabLayout& layout, ExpertActivation activation, const std::byte* slab,
@@ -47,42 +73,74 @@ Status check(const SlabLayout& layout, ExpertActivation activation, const std::b
 
 float expert_dot(const SlabLayout& layout, const MatrixLayout& matrix, const std::byte* slab,
                  std::uint64_t row, const float* x) noexcept {
-  const ExpertFormat format = layout.shape.format;
-  const FormatInfo& info = format_info(format);
-  const std::uint64_t values = info.column_multiple();
-  Lanes lanes{};
-  for (std::uint64_t first = 0; first < matrix.columns; first += values) {
-    float& lane = lanes[first / values % expert_sum_lanes];
-    if (info.scale_columns == 0) {
-      lane = add_chunk(layout, matrix, slab, row, first, x, lane);
-    } else {
-      const float chunk = add_chunk(layout, matrix, slab, row, first, x, 0.0F);
-      lane = std::fma(decode_scale(format, matrix, slab, row, first), chunk, lane);
-    }
-  }
-  const float scale = has_row_scale(info) ? decode_scale(format, matrix, slab, row, 0) : 1.0F;
-  const float bias = layout.shape.has_bias ? decode_bias(format, matrix, slab, row) : 0.0F;
-  return std::fma(sum_of_lanes(lanes), scale, bias);
+  MatrixLayout one = matrix;
+  one.row_first = static_cast<std::uint32_t>(matrix.stored_row(row));
+  one.rows = 1;
+  ProductSums sums;
+  row_products(code_rows(layout, one, slab, 0), {&x, 1}, sums);
+  return RowEnds(layout, one, slab, 0).end(sums.of[0][0], 0);
 }
+
+namespace {
+
+/// inner[i] of all tokens, for product_rows of its values at a time.
+void into_inner(const SlabLayout& layout, ExpertActivation activation, const std::byte* slab,
+                const float* hidden, std::span<const std::uint32_t> rows, float* inner) {
+  const std::size_t hidden_size = layout.shape.hidden_size;
+  const std::size_t width = layout.shape.width;
+  for (std::size_t w = 0; w < width; w += product_rows) {
+    const std::size_t some = std::min(product_rows, width - w);
+    const CodeRows gate = code_rows(layout, layout.gate, slab, w);
+    const RowEnds gate_ends(layout, layout.gate, slab, w);
+    const MatrixLayout& second = layout.shape.gated ? layout.up : layout.gate;
+    const CodeRows up = code_rows(layout, second, slab, w);
+    const RowEnds up_ends(layout, second, slab, w);
+    const auto x_of = [&](std::size_t i) { return hidden + rows[i] * hidden_size; };
+    for_some_tokens(rows.size(), x_of, [&](std::size_t first, std::span<const float* const> x) {
+      ProductSums gates;
+      ProductSums ups{};
+      row_products(gate, x, gates);
+      if (layout.shape.gated) row_products(up, x, ups);
+      for (std::size_t t = 0; t < x.size(); ++t) {
+        for (std::size_t r = 0; r < some; ++r) {
+          inner[(first + t) * width + w + r] =
+              activate(activation, gate_ends.end(gates.of[t][r], r), up_ends.end(ups.of[t][r], r));
+        }
+      }
+    });
+  }
+}
+
+void out_of_inner(const SlabLayout& layout, const std::byte* slab, const float* inner, std::size_t tokens,
+                  float* output) {
+  const std::size_t hidden_size = layout.shape.hidden_size;
+  const std::size_t width = layout.shape.width;
+  for (std::size_t h = 0; h < hidden_size; h += product_rows) {
+    const std::size_t some = std::min(product_rows, hidden_size - h);
+    const CodeRows down = code_rows(layout, layout.down, slab, h);
+    const RowEnds ends(layout, layout.down, slab, h);
+    const auto x_of = [&](std::size_t i) { return inner + i * width; };
+    for_some_tokens(tokens, x_of, [&](std::size_t first, std::span<const float* const> x) {
+      ProductSums sums;
+      row_products(down, x, sums);
+      for (std::size_t t = 0; t < x.size(); ++t) {
+        for (std::size_t r = 0; r < some; ++r)
+          output[(first + t) * hidden_size + h + r] = ends.end(sums.of[t][r], r);
+      }
+    });
+  }
+}
+
+}  // namespace
 
 Status expert_ffn_formats(const SlabLayout& layout, ExpertActivation activation, const std::byte* slab,
                           const float* hidden, std::uint32_t tokens, std::span<const std::uint32_t> rows,
                           float* output, float* inner) noexcept {
   const Status status = check(layout, activation, slab, hidden, tokens, rows, output, inner);
   if (status != Status::ok) return status;
-  const std::size_t hidden_size = layout.shape.hidden_size;
-  const std::size_t width = layout.shape.width;
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const float* x = hidden + rows[i] * hidden_size;
-    float* y = inner + i * width;
-    for (std::size_t w = 0; w < width; ++w) {
-      const float gate = expert_dot(layout, layout.gate, slab, w, x);
-      const float up = layout.shape.gated ? expert_dot(layout, layout.up, slab, w, x) : 0.0F;
-      y[w] = activate(activation, gate, up);
-    }
-    for (std::size_t h = 0; h < hidden_size; ++h)
-      output[i * hidden_size + h] = expert_dot(layout, layout.down, slab, h, y);
-  }
+  if (rows.empty()) return Status::ok;
+  into_inner(layout, activation, slab, hidden, rows, inner);
+  out_of_inner(layout, slab, inner, rows.size(), output);
   return Status::ok;
 }
 

@@ -5,11 +5,12 @@
 #include <cmath>
 
 #include "kernels/exact_exp.hpp"
+#include "kernels/float_rows.hpp"
 
 namespace prophet::kernels {
 namespace {
 
-constexpr std::size_t block_floats = 64;
+constexpr std::size_t block_floats = 256;
 using Block = std::array<float, block_floats>;
 
 float sigmoid(float x) {
@@ -28,17 +29,13 @@ Status check(const ExpertMix& call) {
   return std::all_of(call.slots.begin(), call.slots.end(), inside) ? Status::ok : Status::index_out_of_range;
 }
 
-void add_scaled(Block& sum, const float* values, float scale, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) sum[i] = std::fma(scale, values[i], sum[i]);
-}
-
 /// Columns begin .. begin + count of token t.
 void mix_block(const ExpertMix& call, std::size_t t, float gate, std::size_t begin, std::size_t count) {
   const std::size_t width = call.hidden_size;
   Block sum{};
   for (std::size_t r = t * call.top_k; r < (t + 1) * call.top_k; ++r)
-    add_scaled(sum, call.outputs + call.slots[r] * width + begin, call.weights[r], count);
-  if (call.shared != nullptr) add_scaled(sum, call.shared + t * width + begin, gate, count);
+    add_scaled(sum.data(), call.outputs + call.slots[r] * width + begin, call.weights[r], count);
+  if (call.shared != nullptr) add_scaled(sum.data(), call.shared + t * width + begin, gate, count);
   float* const hidden = call.hidden + t * width + begin;
   for (std::size_t i = 0; i < count; ++i) hidden[i] += sum[i];
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/float_rows.hpp"
 #include "kernels/kv_append.hpp"
 
 namespace prophet::kernels {
@@ -29,13 +30,19 @@ struct HeadSums {
   std::array<double, head_dim_max> values{};
 };
 
-double logit_of(const PagedAttention& call, std::size_t q_row, const std::byte* k, FloatFormat format) {
-  double dot = 0;
-  for (std::size_t i = 0; i < call.head_dim; ++i) {
-    dot +=
-        double{load_as_float(call.q, q_row * call.head_dim + i, call.q_format)} * load_as_float(k, i, format);
-  }
-  const double logit = double{call.scale} * dot;
+/// One query head, as fp64.
+using Query = std::array<double, head_dim_max>;
+
+Query query_of(const PagedAttention& call, std::size_t q_row) {
+  std::array<float, head_dim_max> stored{};
+  load_row(call.q, q_row * call.head_dim, call.q_format, call.head_dim, stored.data());
+  Query query{};
+  std::copy_n(stored.begin(), call.head_dim, query.begin());
+  return query;
+}
+
+double logit_of(const PagedAttention& call, const Query& query, const float* k) {
+  const double logit = double{call.scale} * dot_in_fp64(query.data(), k, call.head_dim);
   return call.soft_cap == 0 ? logit : call.soft_cap * std::tanh(logit / call.soft_cap);
 }
 
@@ -46,6 +53,8 @@ HeadSums attend(const KvPages& pages, const PagedAttention& call, std::size_t se
   const std::size_t kv_head = head / (call.q_heads / call.kv_heads);
   const std::size_t v_distance =
       std::size_t{pages.page_tokens} * call.kv_heads * call.head_dim * format_bytes(pages.format);
+  const Query query = query_of(call, sequence * call.q_heads + head);
+  std::array<float, head_dim_max> row;  // of K, then of V
   HeadSums sums;
   double largest =
       call.sinks == nullptr ? -std::numeric_limits<double>::infinity() : double{call.sinks[head]};
@@ -56,14 +65,14 @@ HeadSums attend(const KvPages& pages, const PagedAttention& call, std::size_t se
       sums.weight = std::numeric_limits<double>::quiet_NaN();
       return sums;
     }
-    const double logit = logit_of(call, sequence * call.q_heads + head, k, pages.format);
+    load_row(k, 0, pages.format, call.head_dim, row.data());
+    const double logit = logit_of(call, query, row.data());
     const double rescale = logit > largest ? std::exp(largest - logit) : 1;
     largest = std::max(largest, logit);
     const double weight = std::exp(logit - largest);
     sums.weight = sums.weight * rescale + weight;
-    for (std::size_t i = 0; i < call.head_dim; ++i) {
-      sums.values[i] = sums.values[i] * rescale + weight * load_as_float(k + v_distance, i, pages.format);
-    }
+    load_row(k + v_distance, 0, pages.format, call.head_dim, row.data());
+    add_weighted(sums.values.data(), rescale, row.data(), weight, call.head_dim);
   }
   return sums;
 }

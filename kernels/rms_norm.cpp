@@ -1,10 +1,15 @@
 #include "kernels/rms_norm.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
+#include "kernels/float_rows.hpp"
+
 namespace prophet::kernels {
 namespace {
+
+constexpr std::size_t block_floats = 256;
 
 double sum_of_squares(const float* row, std::size_t columns) {
   std::array<double, norm_sum_lanes> lanes{};
@@ -20,6 +25,13 @@ double sum_of_squares(const float* row, std::size_t columns) {
   return lanes[0];
 }
 
+void scale_block(const RmsNorm& call, std::size_t first, std::size_t count, const float* input, float* output,
+                 float scale) {
+  std::array<float, block_floats> weight;
+  load_row(call.weight, first, call.format, count, weight.data());
+  for (std::size_t i = 0; i < count; ++i) output[i] = weight[i] * (input[i] * scale);
+}
+
 }  // namespace
 
 Status rms_norm(const RmsNorm& call) noexcept {
@@ -32,8 +44,8 @@ Status rms_norm(const RmsNorm& call) noexcept {
     float* const output = call.output + r * columns;
     const double mean = sum_of_squares(input, columns) / static_cast<double>(columns);
     const auto scale = static_cast<float>(1.0 / std::sqrt(mean + double{call.epsilon}));
-    for (std::size_t i = 0; i < columns; ++i)
-      output[i] = load_as_float(call.weight, i, call.format) * (input[i] * scale);
+    for (std::size_t first = 0; first < columns; first += block_floats)
+      scale_block(call, first, std::min(block_floats, columns - first), input + first, output + first, scale);
   }
   return Status::ok;
 }
