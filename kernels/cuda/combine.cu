@@ -16,18 +16,6 @@ constexpr unsigned all_lanes = 0xFFFFFFFFU;
 constexpr std::uint32_t dimension_max = 0x7fffffffU;  ///< of a grid, and so that columns can be counted
 constexpr unsigned quad = 4;  ///< consecutive values of a row that a thread has at a time
 
-template <bool wide>
-__device__ void write_quad(float* row, std::uint32_t at, std::uint32_t size, float4 values) {
-  if constexpr (wide) {
-    *reinterpret_cast<float4*>(row + at) = values;
-  } else {
-    row[at] = values.x;
-    if (size - at > 1) row[at + 1] = values.y;
-    if (size - at > 2) row[at + 2] = values.z;
-    if (size - at > 3) row[at + 3] = values.w;
-  }
-}
-
 /// The sum over r of four values of the chosen rows, in the order of r.
 template <bool wide>
 __device__ float4 sum_of_chosen(const float* outputs, const std::uint32_t* chosen, std::uint32_t top_k,

@@ -1,15 +1,12 @@
 #include "kernels/cuda/expert_ffn.hpp"
 
+#include "kernels/cuda/alignment.hpp"
 #include "kernels/cuda/expert_pass.cuh"
 
 namespace prophet::kernels::cuda {
 namespace {
 
 constexpr std::uint32_t grid_height_max = 65535;
-
-bool is_on(const void* pointer, std::uintptr_t boundary) {
-  return reinterpret_cast<std::uintptr_t>(pointer) % boundary == 0;
-}
 
 /// True when every row of a matrix begins on 16 bytes from the slab's beginning: in all layouts but some
 /// packed ones.

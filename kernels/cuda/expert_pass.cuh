@@ -178,55 +178,12 @@ __device__ void finish(const PassArguments& pass, const BlockExpert& expert, std
 template <class Code, unsigned Tokens>
 __device__ void multiply(const PassArguments& pass, const BlockExpert& expert, const WarpRows& rows,
                          std::uint32_t done, float4* staged) {
-  constexpr unsigned ahead = pieces_ahead<Code, Tokens>;
-  static_assert(tile_columns<Tokens> % (32 * Code::values * ahead) == 0,
-                "a tile begins with the first piece");
-  const unsigned columns = pass.first.columns;
-  const unsigned chunks = (columns + Code::values - 1) / Code::values;
+  const auto stage_tile = [&](unsigned tile, unsigned end) {
+    stage<Tokens>(pass, expert.first + done, expert.rows - done, tile, end, staged);
+  };
   float sums[rows_of_warp * Tokens] = {};
-  unsigned with_nan = 0;  // a bit for each of the four rows
-  unsigned chunk = threadIdx.x % 32;
-  Piece next[ahead] = {};
-#pragma unroll
-  for (unsigned i = 0; i < ahead; ++i)
-    if (chunk + 32 * i < chunks) next[i] = load_piece<Code>(rows, chunk + 32 * i, columns);
-#pragma unroll 1
-  for (unsigned tile = 0; tile < columns; tile += tile_columns<Tokens>) {
-    const unsigned tile_end = (tile + tile_columns<Tokens>) / Code::values;
-    const unsigned end = tile_end < chunks ? tile_end : chunks;
-    stage<Tokens>(pass, expert.first + done, expert.rows - done, tile, end * Code::values, staged);
-    __syncthreads();
-#pragma unroll 1
-    for (; chunk < end; chunk += 32 * ahead) {
-#pragma unroll
-      for (unsigned i = 0; i < ahead; ++i)
-        if (i == 0 || chunk + 32 * i < end)
-          take_piece<Code, Tokens>(next[i], rows, chunk + 32 * i, columns, tile, staged, sums, with_nan);
-    }
-    __syncthreads();  // the next tile, or the next rows, overwrite this one
-  }
-  if (Code::has_nan_codes) {
-#pragma unroll
-    for (unsigned i = 0; i < rows_of_warp * Tokens; ++i)
-      if ((with_nan >> (i % rows_of_warp) & 1U) != 0) sums[i] = float_of_bits(0x7FC00000U);
-  }
+  sum_rows<Code, Tokens>(rows, pass.first.columns, staged, stage_tile, sums);
   finish<Code, Tokens>(pass, expert, done, sum_over_lanes(sums));
-}
-
-/// Blocks that share the registers of a multiprocessor. Where eight tokens have a sum of the chunk beside the
-/// total a thread takes more than 128, and eight independent sums a row hide what a second block would. From
-/// compute capability 10 on the compiler pairs registers for packed fp32 arithmetic and does not get by with
-/// 128 at all.
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
-inline constexpr unsigned blocks_of_eight_tokens = 1;
-#else
-inline constexpr unsigned blocks_of_eight_tokens = 2;
-#endif
-
-template <class Code, unsigned TokensMax>
-constexpr unsigned blocks_at_once() {
-  if (Code::scale_of == ScaleOf::columns) return TokensMax == 1 ? 2 : 1;
-  return TokensMax == 1 ? 2 : blocks_of_eight_tokens;
 }
 
 /// Grid [blocks of output rows, experts]; dynamic shared memory of staged_bytes<TokensMax>.

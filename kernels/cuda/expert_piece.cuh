@@ -9,8 +9,8 @@
 #include "kernels/expert_crossover.hpp"
 #include "kernels/expert_ffn_formats.hpp"
 
-/// What a warp of the few-token kernel (expert_pass.cuh) does with its four rows of a slab, 16 bytes of each
-/// at a time: how many of them are on their way, and how they are multiplied and summed.
+/// What a warp of the few-token kernels (expert_pass.cuh, linear.cu) does with its four rows of a matrix, 16
+/// bytes of each at a time: how many of them are on their way, and how they are multiplied and summed.
 namespace prophet::kernels::cuda {
 
 inline constexpr unsigned rows_of_warp = 4;
@@ -148,6 +148,60 @@ __device__ __forceinline__ void take_piece(Piece& next, const WarpRows& rows, un
     use(next);
     if (after < chunks) next = load_piece<Code>(rows, after, columns);
   }
+}
+
+/// sums[4 * token + k], zeros before, is row k of the warp times the token over this lane's columns.
+/// stage(first, end) brings columns `first` to `end` of the tokens to shared memory, with the whole block;
+/// all threads of the block come here together.
+template <class Code, unsigned Tokens, class Stage>
+__device__ __forceinline__ void sum_rows(const WarpRows& rows, unsigned columns, const float4* staged,
+                                         const Stage& stage, float (&sums)[rows_of_warp * Tokens]) {
+  constexpr unsigned ahead = pieces_ahead<Code, Tokens>;
+  static_assert(tile_columns<Tokens> % (32 * Code::values * ahead) == 0,
+                "a tile begins with the first piece");
+  const unsigned chunks = (columns + Code::values - 1) / Code::values;
+  unsigned with_nan = 0;  // a bit for each of the four rows
+  unsigned chunk = threadIdx.x % 32;
+  Piece next[ahead] = {};
+#pragma unroll
+  for (unsigned i = 0; i < ahead; ++i)
+    if (chunk + 32 * i < chunks) next[i] = load_piece<Code>(rows, chunk + 32 * i, columns);
+#pragma unroll 1
+  for (unsigned tile = 0; tile < columns; tile += tile_columns<Tokens>) {
+    const unsigned tile_end = (tile + tile_columns<Tokens>) / Code::values;
+    const unsigned end = tile_end < chunks ? tile_end : chunks;
+    stage(tile, end * Code::values);
+    __syncthreads();
+#pragma unroll 1
+    for (; chunk < end; chunk += 32 * ahead) {
+#pragma unroll
+      for (unsigned i = 0; i < ahead; ++i)
+        if (i == 0 || chunk + 32 * i < end)
+          take_piece<Code, Tokens>(next[i], rows, chunk + 32 * i, columns, tile, staged, sums, with_nan);
+    }
+    __syncthreads();  // the next tile, or the next rows, overwrite this one
+  }
+  if (Code::has_nan_codes) {
+#pragma unroll
+    for (unsigned i = 0; i < rows_of_warp * Tokens; ++i)
+      if ((with_nan >> (i % rows_of_warp) & 1U) != 0) sums[i] = float_of_bits(0x7FC00000U);
+  }
+}
+
+/// Blocks that share the registers of a multiprocessor. Where eight tokens have a sum of the chunk beside the
+/// total a thread takes more than 128, and eight independent sums a row hide what a second block would. From
+/// compute capability 10 on the compiler pairs registers for packed fp32 arithmetic and does not get by with
+/// 128 at all.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 1000
+inline constexpr unsigned blocks_of_eight_tokens = 1;
+#else
+inline constexpr unsigned blocks_of_eight_tokens = 2;
+#endif
+
+template <class Code, unsigned TokensMax>
+constexpr unsigned blocks_at_once() {
+  if (Code::scale_of == ScaleOf::columns) return TokensMax == 1 ? 2 : 1;
+  return TokensMax == 1 ? 2 : blocks_of_eight_tokens;
 }
 
 }  // namespace prophet::kernels::cuda

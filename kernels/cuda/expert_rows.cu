@@ -26,11 +26,8 @@ template <FloatFormat format, int Values>
 __device__ void store_values(void* to, std::size_t index, const float (&values)[packed_values]) {
   if constexpr (Values == 1) {
     store_one(to, index, format, values[0]);
-  } else if constexpr (format == FloatFormat::fp32) {
-    static_cast<float4*>(to)[2 * index] = make_float4(values[0], values[1], values[2], values[3]);
-    static_cast<float4*>(to)[2 * index + 1] = make_float4(values[4], values[5], values[6], values[7]);
   } else {
-    static_cast<uint4*>(to)[index] = pack<format>(values);
+    store_packed<format>(to, index, values);
   }
 }
 

@@ -20,14 +20,16 @@ struct Append {
   std::uint32_t row_values;
 };
 
+/// Pack `source` of the rows becomes pack `target` of the place.
 template <FloatFormat from, FloatFormat to>
-__device__ __forceinline__ uint4 load_converted(const void* rows, std::size_t index) {
-  if constexpr (from == to) {
-    return static_cast<const uint4*>(rows)[index];
+__device__ __forceinline__ void move_pack(void* place, std::size_t target, const void* rows,
+                                          std::size_t source) {
+  if constexpr (from == to && from != FloatFormat::fp32) {
+    static_cast<uint4*>(place)[target] = static_cast<const uint4*>(rows)[source];
   } else {
     float values[packed_values];
-    load_packed<from>(rows, index, values);
-    return pack<to>(values);
+    load_packed<from>(rows, source, values);
+    store_packed<to>(place, target, values);
   }
 }
 
@@ -35,7 +37,7 @@ __device__ __forceinline__ uint4 load_converted(const void* rows, std::size_t in
 template <FloatFormat from, FloatFormat to>
 __global__ void __launch_bounds__(block_threads) append_kernel(Append call) {
   const unsigned token = blockIdx.x;
-  const std::uint32_t row_bytes = call.row_values * 2;
+  const std::uint32_t row_bytes = call.row_values * value_bytes<to>;
   const std::uint64_t place = place_of(call.pages, call.sequence_of[token], call.positions[token], row_bytes);
   if (place == no_place) return;
   unsigned char* row = static_cast<unsigned char*>(call.pages.base) + place +
@@ -43,15 +45,21 @@ __global__ void __launch_bounds__(block_threads) append_kernel(Append call) {
   const void* rows = blockIdx.y == 0 ? call.first : call.second;
   const std::size_t row_packs = call.row_values / packed_values;
   for (std::size_t i = threadIdx.x; i < row_packs; i += block_threads) {
-    reinterpret_cast<uint4*>(row)[i] = load_converted<from, to>(rows, token * row_packs + i);
+    move_pack<from, to>(row, i, rows, token * row_packs + i);
   }
 }
 
 template <FloatFormat from>
 cudaError_t launch_from(const Append& call, const LaunchShape& shape) {
-  if (call.pages.format == FloatFormat::fp16)
-    return launch(append_kernel<from, FloatFormat::fp16>, shape, call);
-  return launch(append_kernel<from, FloatFormat::bf16>, shape, call);
+  switch (call.pages.format) {
+    case FloatFormat::fp32:
+      return launch(append_kernel<from, FloatFormat::fp32>, shape, call);
+    case FloatFormat::fp16:
+      return launch(append_kernel<from, FloatFormat::fp16>, shape, call);
+    case FloatFormat::bf16:
+      return launch(append_kernel<from, FloatFormat::bf16>, shape, call);
+  }
+  return cudaErrorInvalidValue;
 }
 
 cudaError_t launch_append(const Append& call, FloatFormat from, std::uint32_t tokens, unsigned matrices,
@@ -77,7 +85,6 @@ constexpr bool grid_holds(std::uint32_t tokens) {
 cudaError_t kv_append(const KvPages& pages, const KvRows& rows, cudaStream_t stream) noexcept {
   if (rows.tokens == 0) return cudaSuccess;
   if (!can_append(pages, rows) || !grid_holds(rows.tokens)) return cudaErrorInvalidValue;
-  if (!is_16_bit(pages.format)) return cudaErrorInvalidValue;
   const Append call{pages, rows.k, rows.v, rows.positions, rows.sequence_of, rows.kv_heads * rows.head_dim};
   return launch_append(call, rows.format, rows.tokens, 2, stream);
 }

@@ -9,10 +9,14 @@
 
 #include "kernels/kv_float.hpp"
 
-/// 16-bit numbers as kernels read and write them: eight at a time, 16 bytes.
+/// Numbers as kernels read and write them: eight at a time, with 16-byte accesses.
 namespace prophet::kernels::cuda {
 
 inline constexpr int packed_values = 8;
+
+/// format_bytes() for kernels.
+template <FloatFormat format>
+inline constexpr unsigned value_bytes = format == FloatFormat::fp32 ? 4 : 2;
 
 /// The two numbers of a 32-bit word, the lower half first.
 template <FloatFormat format>
@@ -69,6 +73,31 @@ __device__ __forceinline__ void load_packed(const void* values, std::size_t inde
     loaded[4] = high.x, loaded[5] = high.y, loaded[6] = high.z, loaded[7] = high.w;
   } else {
     unpack<format>(static_cast<const uint4*>(values)[index], loaded);
+  }
+}
+
+/// Four numbers from index * 4 on, in one load.
+template <FloatFormat format>
+__device__ __forceinline__ float4 load_quad(const void* values, std::size_t index) {
+  if constexpr (format == FloatFormat::fp32) {
+    return static_cast<const float4*>(values)[index];
+  } else {
+    const uint2 words = static_cast<const uint2*>(values)[index];
+    const float2 low = unpack_pair<format>(words.x);
+    const float2 high = unpack_pair<format>(words.y);
+    return make_float4(low.x, low.y, high.x, high.y);
+  }
+}
+
+/// The way back of load_packed, rounded to nearest.
+template <FloatFormat format>
+__device__ __forceinline__ void store_packed(void* values, std::size_t index,
+                                             const float (&stored)[packed_values]) {
+  if constexpr (format == FloatFormat::fp32) {
+    static_cast<float4*>(values)[2 * index] = make_float4(stored[0], stored[1], stored[2], stored[3]);
+    static_cast<float4*>(values)[2 * index + 1] = make_float4(stored[4], stored[5], stored[6], stored[7]);
+  } else {
+    static_cast<uint4*>(values)[index] = pack<format>(stored);
   }
 }
 

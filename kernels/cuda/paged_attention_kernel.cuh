@@ -16,13 +16,15 @@
 /// and every `slices`-th token; the slices' sums meet in shared memory at the end.
 namespace prophet::kernels::cuda {
 
-inline constexpr int tile_tokens = 32;
 /// Columns of V that a thread sums.
 inline constexpr int quad_values = 4;
 
 /// Shared memory of a block, in bytes from its begin.
-template <int head_dim, int group>
+template <FloatFormat format, int head_dim, int group>
 struct AttentionShape {
+  static constexpr int row_bytes = head_dim * static_cast<int>(value_bytes<format>);
+  /// At most one a lane; as many as shared memory has room for.
+  static constexpr int tile_tokens = row_bytes > 512 ? 16 : 32;
   /// That a multiprocessor shall hold at once: 128 registers a thread, and 168 for the sums of 8 queries.
   static constexpr int blocks = group == 8 ? 3 : 4;
   static constexpr int packs = head_dim / packed_values;
@@ -30,8 +32,9 @@ struct AttentionShape {
   static constexpr int warp_queries = (group + attention_warps - 1) / attention_warps;
   static constexpr int quads = head_dim / quad_values;
   static constexpr int slices = attention_threads / quads;
-  static constexpr int k_row_bytes = head_dim * 2 + 16;
-  static constexpr int v_row_bytes = head_dim * 2;
+  static constexpr int row_chunks = row_bytes / 16;  ///< of 16 bytes
+  static constexpr int k_row_bytes = row_bytes + 16;
+  static constexpr int v_row_bytes = row_bytes;
 
   static constexpr int v_tile = tile_tokens * k_row_bytes;
   static constexpr int tiles_bytes = v_tile + tile_tokens * v_row_bytes;
@@ -81,7 +84,7 @@ __device__ __forceinline__ void load_queries(float* queries, const PagedAttentio
 template <FloatFormat format, int head_dim, int group>
 __device__ __forceinline__ void score_tile(float* scores, const unsigned char* k_tile, const float* queries,
                                            int tokens) {
-  using Shape = AttentionShape<head_dim, group>;
+  using Shape = AttentionShape<format, head_dim, group>;
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int warp = static_cast<int>(threadIdx.x) / 32;
   float dots[group] = {};
@@ -91,7 +94,7 @@ __device__ __forceinline__ void score_tile(float* scores, const unsigned char* k
       const int pack = warp + i * attention_warps;
       if (pack < Shape::packs) {
         float k[packed_values];
-        unpack<format>(*reinterpret_cast<const uint4*>(k_tile + lane * Shape::k_row_bytes + pack * 16), k);
+        load_packed<format>(k_tile + lane * Shape::k_row_bytes, pack, k);
 #pragma unroll
         for (int g = 0; g < group; ++g) {
           dots[g] = dot_pack(k, queries + g * head_dim + pack * packed_values, dots[g]);
@@ -99,8 +102,9 @@ __device__ __forceinline__ void score_tile(float* scores, const unsigned char* k
       }
     }
   }
+  if (lane >= Shape::tile_tokens) return;
 #pragma unroll
-  for (int g = 0; g < group; ++g) scores[(warp * group + g) * tile_tokens + lane] = dots[g];
+  for (int g = 0; g < group; ++g) scores[(warp * group + g) * Shape::tile_tokens + lane] = dots[g];
 }
 
 /// scale * dot, capped; a token without a page makes the result not a number, so that nobody takes it for
@@ -111,7 +115,7 @@ __device__ __forceinline__ float logit_of(const PagedAttention& call, float dot,
   return call.soft_cap == 0 ? logit : call.soft_cap * tanhf(logit / call.soft_cap);
 }
 
-template <int group, int warp_queries>
+template <int group, int tile_tokens, int warp_queries>
 __device__ __forceinline__ void weigh_tile(float* weights, float* rescales, const float* scores,
                                            const std::uint64_t* places,
                                            OnlineSoftmax<32> (&softmax)[warp_queries],
@@ -122,12 +126,16 @@ __device__ __forceinline__ void weigh_tile(float* weights, float* rescales, cons
   for (int i = 0; i < warp_queries; ++i) {
     const int g = warp + i * attention_warps;
     if (g >= group) continue;
-    float dot = 0;
+    float logit = -INFINITY;
+    if (lane < tokens) {
+      float dot = 0;
 #pragma unroll
-    for (int w = 0; w < attention_warps; ++w) dot += scores[(w * group + g) * tile_tokens + lane];
-    const float logit = lane < tokens ? logit_of(call, dot, places[lane]) : -INFINITY;
+      for (int w = 0; w < attention_warps; ++w) dot += scores[(w * group + g) * tile_tokens + lane];
+      logit = logit_of(call, dot, places[lane]);
+    }
     float rescale = 1;
-    weights[lane * group + g] = softmax[i].add(logit, rescale);
+    const float weight = softmax[i].add(logit, rescale);
+    if (lane < tile_tokens) weights[lane * group + g] = weight;
     if (lane == 0) rescales[g] = rescale;
   }
 }
@@ -136,7 +144,7 @@ __device__ __forceinline__ void weigh_tile(float* weights, float* rescales, cons
 template <FloatFormat format, int head_dim, int group>
 __device__ __forceinline__ void sum_tile(float (&sums)[group][quad_values], const unsigned char* v_tile,
                                          const float* weights, const float* rescales, int tokens) {
-  using Shape = AttentionShape<head_dim, group>;
+  using Shape = AttentionShape<format, head_dim, group>;
   const int slice = static_cast<int>(threadIdx.x) / Shape::quads;
   const int quad = static_cast<int>(threadIdx.x) - slice * Shape::quads;
   if (slice >= Shape::slices) return;
@@ -148,26 +156,24 @@ __device__ __forceinline__ void sum_tile(float (&sums)[group][quad_values], cons
   }
 #pragma unroll(group == 8 ? 1 : 2)
   for (int token = slice; token < tokens; token += Shape::slices) {
-    const uint2 packed = *reinterpret_cast<const uint2*>(v_tile + token * Shape::v_row_bytes + quad * 8);
-    const float2 low = unpack_pair<format>(packed.x);
-    const float2 high = unpack_pair<format>(packed.y);
+    const float4 values = load_quad<format>(v_tile + token * Shape::v_row_bytes, quad);
 #pragma unroll
     for (int g = 0; g < group; ++g) {
       const float weight = weights[token * group + g];
-      sums[g][0] = fmaf(weight, low.x, sums[g][0]);
-      sums[g][1] = fmaf(weight, low.y, sums[g][1]);
-      sums[g][2] = fmaf(weight, high.x, sums[g][2]);
-      sums[g][3] = fmaf(weight, high.y, sums[g][3]);
+      sums[g][0] = fmaf(weight, values.x, sums[g][0]);
+      sums[g][1] = fmaf(weight, values.y, sums[g][1]);
+      sums[g][2] = fmaf(weight, values.z, sums[g][2]);
+      sums[g][3] = fmaf(weight, values.w, sums[g][3]);
     }
   }
 }
 
 /// Adds up the slices and writes the split's values.
-template <int head_dim, int group>
+template <FloatFormat format, int head_dim, int group>
 __device__ __forceinline__ void write_values(float* slice_sums, const float (&sums)[group][quad_values],
                                              const PagedAttention& call, const AttentionTask& task,
                                              const Partials& partials) {
-  using Shape = AttentionShape<head_dim, group>;
+  using Shape = AttentionShape<format, head_dim, group>;
   const int slice = static_cast<int>(threadIdx.x) / Shape::quads;
   const int quad = static_cast<int>(threadIdx.x) - slice * Shape::quads;
   if (slice < Shape::slices) {
@@ -208,9 +214,10 @@ __device__ __forceinline__ void write_weights(const OnlineSoftmax<32> (&softmax)
 /// Two groups of copies are in flight at any time, K of a tile and V of a tile, so that "all but the last" is
 /// always the one that is needed next.
 template <FloatFormat format, int head_dim, int group>
-__global__ void __launch_bounds__(attention_threads, AttentionShape<head_dim, group>::blocks)
+__global__ void __launch_bounds__(attention_threads, AttentionShape<format, head_dim, group>::blocks)
     paged_attention_kernel(KvPages pages, PagedAttention call, Partials partials) {
-  using Shape = AttentionShape<head_dim, group>;
+  using Shape = AttentionShape<format, head_dim, group>;
+  constexpr int tile_tokens = Shape::tile_tokens;
   PROPHET_DYNAMIC_SHARED(unsigned char, shared);
   unsigned char* const v_tile = shared + Shape::v_tile;
   auto* const queries = reinterpret_cast<float*>(shared + Shape::queries);
@@ -222,17 +229,18 @@ __global__ void __launch_bounds__(attention_threads, AttentionShape<head_dim, gr
 
   const AttentionTask task = attention_task<group>(call);
   if (task.span.begin >= task.span.end) return;
-  const std::uint32_t row_bytes = call.kv_heads * head_dim * 2;
-  const unsigned char* const k = static_cast<const unsigned char*>(pages.base) + task.kv_head * head_dim * 2;
+  const std::uint32_t row_bytes = call.kv_heads * Shape::row_bytes;
+  const unsigned char* const k =
+      static_cast<const unsigned char*>(pages.base) + task.kv_head * Shape::row_bytes;
   const unsigned char* const v = k + std::size_t{pages.page_tokens} * row_bytes;
 
   find_places(places, tile_tokens, pages, task.sequence, task.span.begin, task.span.end, row_bytes);
   load_queries<head_dim, group>(queries, call, task);
   __syncthreads();
   int tokens = min(static_cast<int>(task.span.end - task.span.begin), tile_tokens);
-  copy_tile<Shape::packs, Shape::k_row_bytes>(shared, k, places, tokens);
+  copy_tile<Shape::row_chunks, Shape::k_row_bytes>(shared, k, places, tokens);
   __pipeline_commit();
-  copy_tile<Shape::packs, Shape::v_row_bytes>(v_tile, v, places, tokens);
+  copy_tile<Shape::row_chunks, Shape::v_row_bytes>(v_tile, v, places, tokens);
   __pipeline_commit();
 
   OnlineSoftmax<32> softmax[Shape::warp_queries];
@@ -246,14 +254,14 @@ __global__ void __launch_bounds__(attention_threads, AttentionShape<head_dim, gr
     find_places(next_places, tile_tokens, pages, task.sequence, first + tile_tokens, task.span.end,
                 row_bytes);
     __syncthreads();  // scores and places are written, K is read
-    copy_tile<Shape::packs, Shape::k_row_bytes>(shared, k, next_places, next_tokens);
+    copy_tile<Shape::row_chunks, Shape::k_row_bytes>(shared, k, next_places, next_tokens);
     __pipeline_commit();
-    weigh_tile<group>(weights, rescales, scores, places, softmax, call, tokens);
+    weigh_tile<group, tile_tokens>(weights, rescales, scores, places, softmax, call, tokens);
     __pipeline_wait_prior(1);
     __syncthreads();  // V and the weights are there for all threads
     sum_tile<format, head_dim, group>(sums, v_tile, weights, rescales, tokens);
     __syncthreads();  // V and the weights are read
-    copy_tile<Shape::packs, Shape::v_row_bytes>(v_tile, v, next_places, next_tokens);
+    copy_tile<Shape::row_chunks, Shape::v_row_bytes>(v_tile, v, next_places, next_tokens);
     __pipeline_commit();
     std::uint64_t* const read_places = places;
     places = next_places;
@@ -261,7 +269,7 @@ __global__ void __launch_bounds__(attention_threads, AttentionShape<head_dim, gr
     tokens = next_tokens;
   }
   write_weights<group>(softmax, call, task, partials);
-  write_values<head_dim, group>(reinterpret_cast<float*>(shared), sums, call, task, partials);
+  write_values<format, head_dim, group>(reinterpret_cast<float*>(shared), sums, call, task, partials);
 }
 
 }  // namespace prophet::kernels::cuda

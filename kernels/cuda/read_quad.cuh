@@ -21,4 +21,17 @@ __device__ float4 read_quad(const float* row, std::uint32_t at, std::uint32_t si
   }
 }
 
+/// The way back; values from `size` on are left out.
+template <bool wide>
+__device__ void write_quad(float* row, std::uint32_t at, std::uint32_t size, float4 values) {
+  if constexpr (wide) {
+    *reinterpret_cast<float4*>(row + at) = values;
+  } else {
+    row[at] = values.x;
+    if (size - at > 1) row[at + 1] = values.y;
+    if (size - at > 2) row[at + 2] = values.z;
+    if (size - at > 3) row[at + 3] = values.w;
+  }
+}
+
 }  // namespace prophet::kernels::cuda

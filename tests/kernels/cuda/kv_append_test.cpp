@@ -57,11 +57,12 @@ TEST_F(CudaKvAppend, WritesWhatTheReferenceWritesBitForBit) {
   for (int repetition = 0; repetition < 30; ++repetition) {
     const auto kv_heads = static_cast<std::uint32_t>(1 + random.below(5));
     const auto head_dim = static_cast<std::uint32_t>(8 * (1 + random.below(32)));
-    const CacheShape shape{.token_bytes = kernels::kv_token_bytes(kv_heads, head_dim),
+    const FloatFormat stored = draw_format(random, true);
+    const CacheShape shape{.token_bytes = kernels::kv_token_bytes(kv_heads, head_dim, stored),
                            .page_tokens = static_cast<std::uint32_t>(1 + random.below(20)),
                            .sequences = static_cast<std::uint32_t>(1 + random.below(4)),
                            .pages_max = static_cast<std::uint32_t>(1 + random.below(4)),
-                           .format = draw_format(random, false)};
+                           .format = stored};
     PagedCache cache(shape, random);
     cache.table()[random.below(cache.table().size())] = cache.pages();  // a page that is none
     const Places places = draw_places(random, shape, 20);
@@ -166,6 +167,10 @@ TEST_F(CudaKvAppend, RefusesWhatPagesCannotHold) {
   latent.sequence_of = numbers.data();
   latent.row_dim = 300;
   EXPECT_EQ(kernels::cuda::latent_append(device.view, latent, nullptr), cudaErrorInvalidValue);
+  latent.row_dim = 64;
+  KvPages wide = device.view;
+  wide.format = FloatFormat::fp32;
+  EXPECT_EQ(kernels::cuda::latent_append(wide, latent, nullptr), cudaErrorInvalidValue);
   latent.tokens = 0;
   expect_ok(kernels::cuda::latent_append(device.view, latent, nullptr));
 }

@@ -29,7 +29,7 @@ struct Batch {
         const std::vector<std::uint32_t>& contexts_, Random& random)
       : call(call_),
         contexts(contexts_),
-        cache({.token_bytes = kernels::kv_token_bytes(call.kv_heads, call.head_dim),
+        cache({.token_bytes = kernels::kv_token_bytes(call.kv_heads, call.head_dim, format),
                .page_tokens = page_tokens,
                .sequences = static_cast<std::uint32_t>(contexts.size()),
                .pages_max = std::max(
@@ -113,6 +113,10 @@ FloatFormat draw_16_bit(Random& random) {
   return random.chance(0.5) ? FloatFormat::fp16 : FloatFormat::bf16;
 }
 
+FloatFormat draw_stored(Random& random) {
+  return random.chance(0.4) ? FloatFormat::fp32 : draw_16_bit(random);
+}
+
 template <class T>
 T draw(Random& random, std::span<const T> values) {
   return values[random.below(values.size())];
@@ -150,9 +154,26 @@ TEST_F(CudaPagedAttention, IsTheReferenceAtAnyShapeAndContext) {
     SCOPED_TRACE(::testing::Message()
                  << call.q_heads << " on " << call.kv_heads << " heads of " << call.head_dim << ", "
                  << page_tokens << " tokens a page, " << contexts.size() << " sequences");
-    Batch batch(call, page_tokens, draw_16_bit(random), contexts, random);
+    Batch batch(call, page_tokens, draw_stored(random), contexts, random);
     batch.with_sinks = random.chance(0.3);
     batch.expect_reference();
+  }
+}
+
+TEST_F(CudaPagedAttention, ReadsPagesOfFp32InEveryHeadDimAndGroup) {
+  Random random(fresh_seed());
+  for (const std::uint32_t head_dim : {64U, 80U, 96U, 128U, 256U}) {
+    for (const std::uint32_t group : {1U, 2U, 3U, 4U, 7U}) {
+      PagedAttention call;
+      call.kv_heads = 2;
+      call.q_heads = call.kv_heads * group;
+      call.head_dim = head_dim;
+      call.scale = 1 / std::sqrt(static_cast<float>(head_dim));
+      SCOPED_TRACE(::testing::Message() << group << " heads a KV head of " << head_dim);
+      const auto context = static_cast<std::uint32_t>(1 + random.below(80));
+      Batch batch(call, draw_page_tokens(random), FloatFormat::fp32, {context, 16, 33}, random);
+      batch.expect_reference();
+    }
   }
 }
 
@@ -162,7 +183,7 @@ TEST_F(CudaPagedAttention, MergesTheSplitsOfALongContext) {
     PagedAttention call = draw_call(random);
     call.q_heads = 2 * call.kv_heads;
     SCOPED_TRACE(::testing::Message() << context << " tokens, head_dim " << call.head_dim);
-    Batch batch(call, draw_page_tokens(random), draw_16_bit(random), {context, context / 2}, random);
+    Batch batch(call, draw_page_tokens(random), draw_stored(random), {context, context / 2}, random);
     batch.with_sinks = random.chance(0.5);
     batch.expect_reference();
   }
