@@ -6,8 +6,8 @@
 #include <variant>
 
 #include "kernels/expert_ffn.hpp"
-#include "runtime/device/cpu/model_work.hpp"
 #include "runtime/device/device.hpp"
+#include "runtime/device/model_work.hpp"
 
 namespace prophet::cpu {
 

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "prophet/error.hpp"
-#include "runtime/device/cpu/resolve_model.hpp"
+#include "runtime/device/model_work.hpp"
 
 namespace prophet::cpu {
 namespace {
@@ -81,7 +81,7 @@ Operation resolve_one(const BufferTable& buffers, const CombineOp& op) {
 
 template <ModelOp Op>
 Operation resolve_one(const BufferTable& buffers, const Op& op) {
-  return resolve(buffers, op);
+  return {resolve_model_op(buffers, op), 0, bytes_of(op)};
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 #include "runtime/device/cuda/resident_step.hpp"
 #include "runtime/device/cuda/slab_alarm.hpp"
 #include "runtime/device/cuda/stream_table.hpp"
+#include "runtime/device/model_work.hpp"
 
 namespace prophet {
 namespace cuda {
@@ -60,9 +61,6 @@ std::uint64_t bytes_of(const ExpertOp& op) noexcept {
 }
 std::uint64_t bytes_of(const CombineOp& op) noexcept {
   return sizeof(float) * std::uint64_t{op.hidden_size} * op.slots.size();
-}
-std::uint64_t bytes_of(const ModelOp auto&) noexcept {
-  return 0;
 }
 
 /// The host thread's side of the cuda device; the GPU does the rest. Every call but free and destroy begins

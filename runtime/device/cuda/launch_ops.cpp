@@ -23,6 +23,7 @@ constexpr std::uint64_t rows_held(BufferView view, std::uint32_t hidden_size) no
 }
 
 kernels::SlabLayout layout_of(const ExpertOp& op) {
+  if (op.layout != nullptr) return *op.layout;
   kernels::SlabLayout layout;
   if (kernels::packed_fp32_layout(op.slab.size_bytes, op.hidden_size, layout) == kernels::Status::ok)
     return layout;
@@ -57,18 +58,13 @@ void OpLauncher::operator()(StreamState& stream, const DenseOp& op, std::uint64_
                 "the dense kernel's launch", "dense operation");
 }
 
-void OpLauncher::refuse(const char* operation) {
-  throw Error(
-      ErrorCode::usage,
-      fmt::format("{} operation: the cuda device has no kernel for it, expected the device cpu", operation));
-}
-
 struct OpLauncher::ExpertCall {
   kernels::cuda::ExpertSlab expert;
   kernels::cuda::HiddenRows hidden;
   float* output = nullptr;
   const std::uint32_t* rows = nullptr;  // [row_count]
   std::uint32_t row_count = 0;
+  bool by_blas = false;
   kernels::cuda::DeviceWorkspace workspace;
 };
 
@@ -80,14 +76,14 @@ void OpLauncher::operator()(StreamState& stream, const ExpertOp& op, std::uint64
   if (call.row_count != 0) compute(stream, call);
 }
 
-bool OpLauncher::goes_to_blas(const StreamState& stream, std::uint64_t rows) const {
-  return crossover_rows_ && rows >= *crossover_rows_ && stream.blas.get() != nullptr;
+bool OpLauncher::goes_to_blas(const StreamState& stream, const ExpertOp& op, std::uint64_t rows) const {
+  return op.layout == nullptr && crossover_rows_ && rows >= *crossover_rows_ && stream.blas.get() != nullptr;
 }
 
 OpLauncher::ExpertCall OpLauncher::prepare(StreamState& stream, const ExpertOp& op) const {
-  if (op.layout != nullptr) refuse("expert with a layout");
   ExpertCall call;
   call.expert.data = memory_.floats(op.slab, "expert operation: the slab");
+  call.expert.activation = op.activation;
   call.hidden = {memory_.floats(op.hidden, "expert operation: hidden"), kernels::FloatFormat::fp32};
   call.output = memory_.floats(op.output, "expert operation: the output");
   if (op.rows.empty()) return call;
@@ -96,18 +92,19 @@ OpLauncher::ExpertCall OpLauncher::prepare(StreamState& stream, const ExpertOp& 
   // workspace that follows it would still be growing after a warm-up.
   const auto rows_max = std::max<std::uint64_t>(rows_held(op.hidden, op.hidden_size), op.rows.size());
   std::uint64_t bytes = kernels::cuda::expert_ffn_workspace_bytes(layout, rows_max);
-  if (goes_to_blas(stream, rows_max)) {
+  if (goes_to_blas(stream, op, rows_max)) {
     bytes =
         std::max<std::uint64_t>(bytes, kernels::cuda::expert_ffn_blas_workspace_bytes(layout, rows_max, 1));
   }
   call.workspace = {stream.scratch.room(bytes), bytes};
   call.row_count = static_cast<std::uint32_t>(op.rows.size());
+  call.by_blas = goes_to_blas(stream, op, call.row_count);
   call.rows = stream.indices.upload(op.rows);
   return call;
 }
 
 void OpLauncher::compute(StreamState& stream, const ExpertCall& call) const {
-  if (!goes_to_blas(stream, call.row_count)) {
+  if (!call.by_blas) {
     status_.check(kernels::cuda::expert_ffn(call.expert, call.hidden, call.rows, call.row_count, call.output,
                                             call.workspace.data, stream.get()),
                   "the expert kernel's launch", "expert operation");

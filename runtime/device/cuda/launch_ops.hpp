@@ -17,7 +17,8 @@ namespace prophet::cuda {
 class OpLauncher {
  public:
   /// `report` is where the device reports a wrong slab. Experts with at least `crossover_rows` rows go to
-  /// cuBLAS on streams that have it; none: no expert does.
+  /// cuBLAS on streams that have it; none: no expert does, and no expert with a layout, whose rows each have
+  /// the reference's bits.
   OpLauncher(const MemoryTable& memory, kernels::cuda::VerifyReport* report,
              std::optional<std::uint32_t> crossover_rows, Status& status)
       : memory_(memory), report_(report), crossover_rows_(crossover_rows), status_(status) {}
@@ -25,13 +26,19 @@ class OpLauncher {
   void operator()(StreamState& stream, const DenseOp& op, std::uint64_t tag) const;
   void operator()(StreamState& stream, const ExpertOp& op, std::uint64_t tag) const;
   void operator()(StreamState& stream, const CombineOp& op, std::uint64_t tag) const;
-  void operator()(StreamState&, const ModelOp auto& op, std::uint64_t) const { refuse(op.name); }
+  void operator()(StreamState& stream, const EmbedOp& op, std::uint64_t tag) const;
+  void operator()(StreamState& stream, const NormOp& op, std::uint64_t tag) const;
+  void operator()(StreamState& stream, const LinearOp& op, std::uint64_t tag) const;
+  void operator()(StreamState& stream, const RotaryOp& op, std::uint64_t tag) const;
+  void operator()(StreamState& stream, const KvAppendOp& op, std::uint64_t tag) const;
+  void operator()(StreamState& stream, const AttentionOp& op, std::uint64_t tag) const;
+  void operator()(StreamState& stream, const RouteOp& op, std::uint64_t tag) const;
+  void operator()(StreamState& stream, const MixOp& op, std::uint64_t tag) const;
+  void operator()(StreamState& stream, const ActivateOp& op, std::uint64_t tag) const;
 
  private:
-  [[noreturn]] static void refuse(const char* operation);
-
   struct ExpertCall;
-  [[nodiscard]] bool goes_to_blas(const StreamState& stream, std::uint64_t rows) const;
+  [[nodiscard]] bool goes_to_blas(const StreamState& stream, const ExpertOp& op, std::uint64_t rows) const;
   /// Everything that its kernels read, ready on the device.
   [[nodiscard]] ExpertCall prepare(StreamState& stream, const ExpertOp& op) const;
   void compute(StreamState& stream, const ExpertCall& call) const;
