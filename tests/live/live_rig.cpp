@@ -27,8 +27,9 @@ std::unique_ptr<EvictionPolicy> policy_of(const DecoderConfig& config, const Rig
   PolicyOptions policy;
   policy.grid = config.shape.grid;
   policy.cache_slabs = options.engine.cache.cache_slabs;
-  const std::vector<std::uint64_t> popularity(config.shape.grid.size(), 1);
-  policy.popularity = popularity;
+  const std::vector<std::uint64_t> alike(config.shape.grid.size(), 1);
+  policy.popularity = options.popularity.empty() ? alike : options.popularity;
+  policy.future = options.future;
   return make_policy(options.policy, policy);
 }
 

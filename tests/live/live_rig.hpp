@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/cache/request_groups.hpp"
 #include "runtime/device/device.hpp"
 #include "runtime/engine/live/continuous_decode.hpp"
 #include "runtime/engine/live/live_model.hpp"
@@ -19,6 +20,8 @@ namespace prophet::testing {
 /// How a rig keeps its experts and steps.
 struct RigOptions {
   std::string policy = "lru";
+  std::vector<std::uint64_t> popularity;  ///< for `static`; empty: all experts are alike
+  const RequestGroups* future = nullptr;  ///< for `belady`
   Predictor* predictor = nullptr;
   EngineOptions engine;  ///< cache_slabs 0: every expert has one
   kernels::FloatFormat kv_format = kernels::FloatFormat::fp32;
