@@ -91,16 +91,11 @@ std::unique_ptr<Predictor> make_named(const IdentityPlan& plan, const IdentityPo
 
 void run_step(LiveRig& rig, const IdentityPool& pool, const PlannedStep& step) {
   std::vector<LiveToken> inputs;
-  std::vector<StepToken> tokens;
-  for (const PlannedToken& token : step.tokens) {
+  for (const PlannedToken& token : step.tokens)
     inputs.push_back({token.lane, pool.ids(token.sequence)[token.position], token.position});
-    tokens.push_back({token.lane, 0, token.position == 0});
-  }
-  rig.model().set_inputs(inputs, static_cast<std::uint32_t>(inputs.size()));
-  rig.loop().step(step.kind, tokens);
-  const std::span<const float> logits = rig.model().logits();
-  const std::size_t vocab = logits.size() / tokens.size();
-  for (std::size_t t = 0; t < step.tokens.size(); ++t) {
+  const std::span<const float> logits = rig.step(step.kind, inputs);
+  const std::size_t vocab = logits.size() / inputs.size();
+  for (std::size_t t = 0; t < inputs.size(); ++t) {
     const PlannedToken& token = step.tokens[t];
     ASSERT_EQ(logits_checksum(logits.subspan(t * vocab, vocab)), pool.logits(token.sequence, token.position))
         << "sequence " << token.sequence << ", position " << token.position << ", lane " << token.lane.value;
@@ -159,7 +154,8 @@ TEST_P(BitIdentity, OfLogitsHoweverExpertsAreKeptAndStepsAreCut) {
   std::cout << met.runs << " runs, " << met.positions << " positions, " << met.evaluations
             << " expert evaluations; " << met.misses << " misses, " << met.late << " late, "
             << met.prefetches_used << " runs with useful prefetches, " << met.cancelled_bytes
-            << " bytes cancelled, " << met.refused << " prefetches refused, " << met.rounds << " extra rounds\n";
+            << " bytes cancelled, " << met.refused << " prefetches refused, " << met.rounds
+            << " extra rounds\n";
   if (wanted < evaluations_wanted) return;
   EXPECT_GE(met.evaluations, evaluations_wanted);
   for (const std::uint64_t of :

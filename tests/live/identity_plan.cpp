@@ -191,11 +191,12 @@ std::string IdentityPlan::describe() const {
   const EngineOptions& engine = rig.engine;
   out << rig.policy << " + " << predictor << ", slabs " << engine.cache.cache_slabs << " + "
       << engine.cache.staging_slabs << ", chunks of " << engine.transfer.chunk_bytes << ", "
-      << engine.transfer.chunks_in_flight << " in flight" << (engine.transfer.shuffle_chunks ? ", shuffled" : "")
-      << ", lookahead " << engine.prefetch.lookahead_layers << ", " << rig.lanes << " lanes, " << steps.size()
-      << " steps, bypass " << engine.bypass_prefill << ", preload " << preload << ", link " << link_bytes_per_s
-      << " B/s, late " << unsteady.late_chance << " by " << unsteady.late_bytes_max << " bytes, prefetches refused "
-      << unsteady.refused_prefetch_chance;
+      << engine.transfer.chunks_in_flight << " in flight"
+      << (engine.transfer.shuffle_chunks ? ", shuffled" : "") << ", lookahead "
+      << engine.prefetch.lookahead_layers << ", " << rig.lanes << " lanes, " << steps.size()
+      << " steps, bypass " << engine.bypass_prefill << ", preload " << preload << ", link "
+      << link_bytes_per_s << " B/s, late " << unsteady.late_chance << " by " << unsteady.late_bytes_max
+      << " bytes, prefetches refused " << unsteady.refused_prefetch_chance;
   return out.str();
 }
 

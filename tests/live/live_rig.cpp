@@ -44,22 +44,23 @@ LiveRig::LiveRig(Device& device, const std::filesystem::path& folder, const RigO
       loop_(device, weights_.store(), model_, options_.engine, policy_of(weights_.config(), options_),
             options_.predictor, options_.tokens_max) {}
 
+std::span<const float> LiveRig::step(StepKind kind, std::span<const LiveToken> inputs) {
+  tokens_.clear();
+  for (const LiveToken& token : inputs) tokens_.push_back({token.lane, 0, token.position == 0});
+  model_.set_inputs(inputs, static_cast<std::uint32_t>(inputs.size()));
+  loop_.step(kind, tokens_);
+  return model_.logits();
+}
+
 std::vector<float> LiveRig::logits_of(std::span<const std::uint32_t> ids, std::uint32_t pass_tokens,
                                       StepKind kind) {
   std::vector<float> all;
   std::vector<LiveToken> inputs;
-  std::vector<StepToken> tokens;
   for (std::uint32_t first = 0; first < ids.size(); first += pass_tokens) {
     inputs.clear();
-    tokens.clear();
     const auto end = std::min<std::uint32_t>(first + pass_tokens, static_cast<std::uint32_t>(ids.size()));
-    for (std::uint32_t t = first; t < end; ++t) {
-      inputs.push_back({LaneId{0}, ids[t], t});
-      tokens.push_back({LaneId{0}, t - first, t == 0});
-    }
-    model_.set_inputs(inputs, end - first);
-    loop_.step(kind, tokens);
-    const std::span<const float> logits = model_.logits();
+    for (std::uint32_t t = first; t < end; ++t) inputs.push_back({LaneId{0}, ids[t], t});
+    const std::span<const float> logits = step(kind, inputs);
     all.insert(all.end(), logits.begin(), logits.end());
   }
   return all;

@@ -36,6 +36,9 @@ class LiveRig {
  public:
   LiveRig(Device& device, const std::filesystem::path& folder, const RigOptions& options);
 
+  /// Runs one step and returns the logits of all its tokens, [tokens, vocab]; valid until the next. A token
+  /// at position 0 starts a sequence.
+  std::span<const float> step(StepKind kind, std::span<const LiveToken> inputs);
   /// Runs `ids` as one sequence of lane 0 in passes of at most `pass_tokens`, from position 0 on, and returns
   /// the logits at every position, [ids, vocab].
   [[nodiscard]] std::vector<float> logits_of(std::span<const std::uint32_t> ids, std::uint32_t pass_tokens,
@@ -54,6 +57,7 @@ class LiveRig {
   KvMemory kv_;
   LiveModel model_;
   StepLoop loop_;
+  std::vector<StepToken> tokens_;
 };
 
 }  // namespace prophet::testing

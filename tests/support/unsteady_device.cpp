@@ -34,7 +34,8 @@ void UnsteadyDevice::copy(StreamId stream, BufferView destination, BufferView so
   if (streams_.at(stream.value).role == StreamRole::prefetch_copy &&
       random_.chance(options_.refused_prefetch_chance)) {
     ++refused_;
-    throw Error(ErrorCode::out_of_memory, "unsteady device: a prefetch is refused, expected one to be, by chance");
+    throw Error(ErrorCode::out_of_memory,
+                "unsteady device: a prefetch is refused, expected one to be, by chance");
   }
   be_late(stream, tag);
   ForwardingDevice::copy(stream, destination, source, tag);

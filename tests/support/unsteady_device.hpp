@@ -12,8 +12,9 @@ namespace prophet::testing {
 
 struct UnsteadyOptions {
   std::uint64_t seed = 0;
-  double late_chance = 0;              ///< of each copy and each launch
-  std::uint64_t late_bytes_max = 4096;  ///< what is copied in its way; at most UnsteadyDevice::in_the_way_bytes
+  double late_chance = 0;  ///< of each copy and each launch
+  std::uint64_t late_bytes_max =
+      4096;  ///< what is copied in its way; at most UnsteadyDevice::in_the_way_bytes
   double refused_prefetch_chance = 0;  ///< of each copy on a prefetch stream: Error{out_of_memory}
 };
 
