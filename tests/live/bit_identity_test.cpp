@@ -19,9 +19,9 @@
 namespace prophet::testing {
 namespace {
 
-/// An evaluation is one token's pass through one expert that was launched. Of each of the four models; the
-/// reference runs, with all experts resident, are not counted.
-constexpr std::uint64_t evaluations_wanted = 250'000;
+/// An evaluation is one token's pass through one expert that was launched. So many of each of the four
+/// models: two million together. Those of the references, with all experts resident, are not counted.
+constexpr std::uint64_t evaluations_wanted = 500'000;
 
 /// What the runs met, so that a test that no longer reaches anything is noticed.
 struct Met {

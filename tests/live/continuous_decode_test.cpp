@@ -177,8 +177,7 @@ TEST_F(ContinuousDecoding, ARequestMayFillTheContextToItsLastToken) {
 }
 
 TEST_F(ContinuousDecoding, RequestsThatCannotRunAreNamed) {
-  EXPECT_EQ(refusal({request({1}, 1), request({}, 1)}),
-            "prompt 1 is empty: expected at least one token");
+  EXPECT_EQ(refusal({request({1}, 1), request({}, 1)}), "prompt 1 is empty: expected at least one token");
   EXPECT_EQ(refusal({request(prompt(context, 0), 1)}),
             "prompt 0: 64 tokens and 1 new ones, expected at most 64 together: the context");
   EXPECT_NE(refusal({request({1}, 0xffffffffU)}).find("4294967295 new ones"), std::string::npos);
