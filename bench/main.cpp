@@ -32,6 +32,7 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string(version.version) + " (" + std::string(version.git_commit) +
                                         (version.git_dirty ? ", modified)" : ")"));
   prophet::add_replay_command(app);
+  prophet::add_generate_command(app);
   prophet::add_calibrate_command(app);
   prophet::add_sweep_command(app);
   prophet::add_curve_command(app);

@@ -107,7 +107,7 @@ void warn_of_cliff(const CurveArguments& arguments, const Replayed& replayed) {
   Workload workload;
   workload.grid = replayed.requests.grid;
   workload.top_k = replayed.trace.shape().top_k;
-  warn_below_cycle(smallest, workload, replayed.requests);
+  warn_below_cycle(smallest, workload.top_k, replayed.requests);
 }
 
 void curve(const CurveArguments& arguments) {

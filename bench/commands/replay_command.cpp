@@ -9,6 +9,7 @@
 #include "bench/commands/commands.hpp"
 #include "bench/commands/replay_setup.hpp"
 #include "bench/report/provenance.hpp"
+#include "bench/report/remarks.hpp"
 #include "bench/report/replay_rows.hpp"
 #include "bench/report/sweep_answer.hpp"
 #include "predictor/make_predictor.hpp"
@@ -50,34 +51,6 @@ std::vector<ReportedRow> run_rows(ReplaySession& session, const ReplayCase& what
   const ReplayRow& resident = session.all_resident(what.batch);
   if (resident.ran) rows.push_back({resident, bound, true, simulated, has_times});
   return rows;
-}
-
-std::string bound_text(const ReportedRow& asked) {
-  const ClairvoyantBound& bound = asked.bound;
-  const auto steps = static_cast<double>(std::max<std::uint64_t>(1, asked.row.metrics.steps));
-  const std::string cache = fmt::format(
-      "{:.2f} MB/step, hit rate {:.2f} %", static_cast<double>(bound.bytes) / steps / 1e6,
-      100.0 * (1.0 - static_cast<double>(bound.misses) /
-                         static_cast<double>(std::max<std::uint64_t>(1, asked.row.metrics.total.requests))));
-  if (!asked.has_times) return fmt::format("bound   {}\n", cache);
-  return fmt::format("bound   {:.3f} ms/step: compute {:.3f}, copies {:.3f} ({})\n",
-                     static_cast<double>(bound.total_ns()) / steps / 1e6,
-                     static_cast<double>(bound.compute_ns) / steps / 1e6,
-                     static_cast<double>(bound.copy_ns) / steps / 1e6, cache);
-}
-
-std::string forecast_text(const ReplayMetrics& m) {
-  if (m.forecast.wanted == 0) return "";
-  const auto percent = [](std::uint64_t part, std::uint64_t whole) {
-    return whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
-  };
-  return fmt::format(
-      "forecast one layer ahead: recall@k {:.2f} %, recall@2k {:.2f} %, precision on experts not resident "
-      "{:.2f} %; {} prefetches issued, {} failed; prefetch rested in {} layers\n",
-      percent(m.forecast.recalled_at_k, m.forecast.wanted),
-      percent(m.forecast.recalled_at_2k, m.forecast.wanted),
-      percent(m.forecast.absent_named_wanted, m.forecast.absent_named), m.prefetches_issued,
-      m.prefetches_failed, m.prefetch_paused_layers);
 }
 
 /// How many decode steps the device ran by itself. Rows that differ in it do not compare like with like.
@@ -152,7 +125,7 @@ void replay(ReplayArguments& arguments) {
   const auto loaded = load_replay(arguments.setup, learns);
   ReplaySession& session = *loaded->session;
   settle_slabs(arguments, session.workload());
-  warn_below_cycle(arguments.what, session.workload(), session.requests(arguments.what.batch));
+  warn_below_cycle(arguments.what, session.workload().top_k, session.requests(arguments.what.batch));
   const std::vector<ReportedRow> rows = run_rows(session, arguments.what, arguments.timeline_path);
   clear_progress(arguments.setup.quiet);
 

@@ -242,14 +242,14 @@ std::uint32_t slabs_of_fraction(double fraction, const ExpertGrid& grid) {
   return std::max(1U, static_cast<std::uint32_t>(std::lround(fraction * grid.size())));
 }
 
-void warn_below_cycle(const ReplayCase& what, const Workload& workload, const RequestGroups& requests) {
-  const std::uint64_t one_token = std::uint64_t{workload.grid.layers} * workload.top_k;
-  const std::uint64_t passes = requests.groups() / workload.grid.layers;
+void warn_below_cycle(const ReplayCase& what, std::uint32_t top_k, const RequestGroups& requests) {
+  const std::uint64_t one_token = std::uint64_t{requests.grid.layers} * top_k;
+  const std::uint64_t passes = requests.groups() / requests.grid.layers;
   const std::uint64_t cycle = passes == 0 ? one_token : std::max(one_token, requests.requests() / passes);
   if (what.slabs >= cycle) return;
   const std::string step =
       what.batch == 1 ? fmt::format("the {} experts ({} layers x top-{}) that one token passes", cycle,
-                                    workload.grid.layers, workload.top_k)
+                                    requests.grid.layers, top_k)
                       : fmt::format("the {} different experts that one pass of {} lanes wants on average",
                                     cycle, what.batch);
   log_warning(

@@ -58,7 +58,7 @@ struct LoadedReplay {
 [[nodiscard]] std::uint32_t slabs_of_fraction(double fraction, const ExpertGrid& grid);
 
 /// Warns when a step's cycle is longer than the cache: global LRU falls off a cliff there.
-void warn_below_cycle(const ReplayCase& what, const Workload& workload, const RequestGroups& requests);
+void warn_below_cycle(const ReplayCase& what, std::uint32_t top_k, const RequestGroups& requests);
 
 /// The head of the human report: what was replayed, where, and every term of the memory.
 [[nodiscard]] std::string replay_preamble(const ReplaySetup& setup, LoadedReplay& loaded,

@@ -116,7 +116,7 @@ void warn_of_smallest(const std::vector<ReplayCase>& all, ReplaySession& session
     if (what.slabs < known->second.slabs) known->second = what;
   }
   for (const auto& [batch, what] : smallest)
-    warn_below_cycle(what, session.workload(), session.requests(batch));
+    warn_below_cycle(what, session.workload().top_k, session.requests(batch));
 }
 
 void sweep(const SweepArguments& arguments) {

@@ -23,6 +23,12 @@ std::uint64_t mean_step_ns(const ReplayMetrics& metrics) {
   return metrics.steps == 0 ? 0 : sum / metrics.steps;
 }
 
+/// Of decode, over the time of its steps.
+double tokens_per_s(const ReplayMetrics& metrics) {
+  const std::uint64_t sum = std::accumulate(metrics.step_ns.begin(), metrics.step_ns.end(), std::uint64_t{0});
+  return sum == 0 ? 0.0 : static_cast<double>(metrics.decode_tokens) / (static_cast<double>(sum) / 1e9);
+}
+
 std::string milliseconds(double ns) {
   return fmt::format("{:.3f}", ns / 1e6);
 }
@@ -32,9 +38,9 @@ std::string megabytes_per_step(std::uint64_t bytes, const ReplayMetrics& metrics
 }
 
 /// The keys of a row whose values are times.
-constexpr std::array time_keys = {"total_ns",     "compute_ns",   "stall_ns",
-                                  "total_ns_min", "total_ns_max", "step_ns_mean",
-                                  "step_ns_p50",  "step_ns_p99",  "bound_ns"};
+constexpr std::array time_keys = {"total_ns",     "compute_ns",   "stall_ns",    "total_ns_min",
+                                  "total_ns_max", "step_ns_mean", "step_ns_p50", "step_ns_p99",
+                                  "bound_ns",     "tokens_per_s"};
 
 std::string describe(const ReplayCase& what) {
   return what.predictor == "none" ? what.policy : what.policy + " + " + what.predictor;
@@ -62,6 +68,8 @@ nlohmann::json row_json_with_times(const ReportedRow& reported) {
           {"steps", m.steps},
           {"prefill_passes", m.prefill_passes},
           {"tokens", m.tokens},
+          {"decode_tokens", m.decode_tokens},
+          {"tokens_per_s", tokens_per_s(m)},
           {"captured_steps", m.captured_steps},
           {"captured_steps_left", m.captured_steps_left},
           {"requests", m.total.requests},
@@ -147,12 +155,14 @@ std::string rows_csv(const std::vector<ReportedRow>& rows) {
 }
 
 std::string table_header() {
-  return fmt::format("{:<28} {:>5} {:>6} {:>7} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}\n",
-                     "policy + predictor", "batch", "slabs", "hit", "late", "miss", "demand", "useful",
-                     "wasted", "stall", "step p50", "step p99", "step mean", "x bound") +
-         fmt::format("{:<28} {:>5} {:>6} {:>7} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}\n",
-                     "", "", "", "%", "%", "%", "MB/step", "MB/step", "MB/step", "ms/step", "ms", "ms", "ms",
-                     "");
+  return fmt::format(
+             "{:<28} {:>5} {:>6} {:>7} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9}\n",
+             "policy + predictor", "batch", "slabs", "hit", "late", "miss", "demand", "useful", "wasted",
+             "stall", "step p50", "step p99", "step mean", "x bound", "decode") +
+         fmt::format(
+             "{:<28} {:>5} {:>6} {:>7} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9}\n",
+             "", "", "", "%", "%", "%", "MB/step", "MB/step", "MB/step", "ms/step", "ms", "ms", "ms", "",
+             "tok/s");
 }
 
 std::string table_line(const ReportedRow& reported) {
@@ -162,7 +172,7 @@ std::string table_line(const ReportedRow& reported) {
   const auto time = [&](double ns) { return reported.has_times ? milliseconds(ns) : std::string("-"); };
   const bool has_ratio = reported.has_times && reported.row.what.policy != "all-resident" && bound_ns > 0;
   return fmt::format(
-      "{:<28} {:>5} {:>6} {:>7.2f} {:>6.2f} {:>6.2f} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8}\n",
+      "{:<28} {:>5} {:>6} {:>7.2f} {:>6.2f} {:>6.2f} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9}\n",
       describe(reported.row.what) + (reported.is_baseline ? " *" : ""), reported.row.what.batch,
       reported.row.what.slabs, 100 * share(m.total.hit_on_time, m.total.requests),
       100 * share(m.total.hit_late, m.total.requests), 100 * share(m.total.miss, m.total.requests),
@@ -170,7 +180,8 @@ std::string table_line(const ReportedRow& reported) {
       megabytes_per_step(m.bytes.prefetch_wasted + m.bytes.prefetch_cancelled, m),
       time(per_step(m.stall_ns, m)), time(static_cast<double>(quantile_ns(m.step_ns, 0.5))),
       time(static_cast<double>(quantile_ns(m.step_ns, 0.99))), time(mean_ns),
-      has_ratio ? fmt::format("{:.2f}", mean_ns / bound_ns) : "-");
+      has_ratio ? fmt::format("{:.2f}", mean_ns / bound_ns) : "-",
+      reported.has_times ? fmt::format("{:.1f}", tokens_per_s(m)) : "-");
 }
 
 std::string table_legend() {

@@ -81,6 +81,7 @@ void StepLoop::step(StepKind kind, std::span<const StepToken> tokens) {
     return;
   }
   ++metrics_.steps;
+  metrics_.decode_tokens += tokens.size();
   metrics_.step_ns.push_back(device_.now_ns() - begin_ns);
 }
 

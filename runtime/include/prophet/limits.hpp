@@ -71,6 +71,10 @@ inline constexpr std::uint64_t chunks_per_expert_max = 1ULL << 16;
 /// Of each stream: the first seconds of a replay, at a size that a viewer still opens.
 inline constexpr std::uint64_t timeline_spans_max = 1ULL << 17;
 
+// Live models.
+inline constexpr std::uint64_t prompt_bytes_max = 16ULL << 20;
+inline constexpr std::uint32_t prefill_chunk_tokens_max = 1U << 16;
+
 // Measurements of a GPU.
 inline constexpr std::uint64_t measured_copy_bytes_max = 4ULL << 30;
 inline constexpr std::uint32_t measured_copies_max = 1024;

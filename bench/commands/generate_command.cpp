@@ -1,0 +1,238 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/commands/commands.hpp"
+#include "bench/commands/live_setup.hpp"
+#include "bench/commands/replay_setup.hpp"
+#include "bench/report/live_report.hpp"
+#include "bench/report/provenance.hpp"
+#include "bench/report/remarks.hpp"
+#include "bench/report/replay_rows.hpp"
+#include "prophet/error.hpp"
+
+namespace prophet {
+namespace {
+
+struct GenerateArguments {
+  LiveSetup live;
+  ReplayCase what;
+  std::vector<std::uint32_t> slabs;
+  std::vector<double> slab_fractions;
+  std::optional<std::uint32_t> staging_slabs;
+  std::string json_path;
+  std::string csv_path;
+  std::string timeline_path;
+};
+
+/// Writes tokens as they come: one sequence as it is, of several each when it has ended.
+class TokenPrinter {
+ public:
+  TokenPrinter(const LoadedLive& loaded, bool silent)
+      : loaded_(loaded), silent_(silent), buffered_(loaded.requests.size()) {}
+
+  void operator()(std::size_t request, std::uint32_t token) {
+    if (silent_) return;
+    const std::string piece =
+        loaded_.is_text ? std::string(1, static_cast<char>(token)) : fmt::format("{} ", token);
+    if (buffered_.size() > 1) {
+      buffered_[request] += piece;
+      return;
+    }
+    std::fwrite(piece.data(), 1, piece.size(), stdout);
+    std::fflush(stdout);
+  }
+  void finish() const {
+    if (silent_) return;
+    for (std::size_t r = 0; r < buffered_.size() && buffered_.size() > 1; ++r) {
+      fmt::print("[{}] ", r);
+      std::fwrite(buffered_[r].data(), 1, buffered_[r].size(), stdout);
+      fmt::print("\n");
+    }
+    if (buffered_.size() == 1) fmt::print("\n");
+    std::fflush(stdout);
+  }
+
+ private:
+  const LoadedLive& loaded_;
+  bool silent_;
+  std::vector<std::string> buffered_;  ///< [requests], of several
+};
+
+bool is_plain_lru(const ReplayCase& what) {
+  return what.policy == "lru" && what.predictor == "none";
+}
+
+/// One case for each size that was asked for, in that order.
+std::vector<ReplayCase> cases_of(const GenerateArguments& arguments, const ModelShape& shape) {
+  std::vector<std::uint32_t> sizes = arguments.slabs;
+  for (const double fraction : arguments.slab_fractions)
+    sizes.push_back(slabs_of_fraction(fraction, shape.grid));
+  std::vector<ReplayCase> cases;
+  for (const std::uint32_t slabs : sizes) {
+    ReplayCase what = arguments.what;
+    what.slabs = slabs;
+    what.staging_slabs = arguments.staging_slabs.value_or(shape.top_k);
+    what.batch = arguments.live.batch;
+    cases.push_back(what);
+  }
+  return cases;
+}
+
+struct Outcome {
+  std::vector<ReportedRow> rows;
+  LiveRow first;
+  bool has_resident = false;
+  bool identical = true;  ///< to all-resident, in every row
+};
+
+bool same_tokens(const LiveRow& a, const LiveRow& b) {
+  return std::equal(a.continuations.begin(), a.continuations.end(), b.continuations.begin(),
+                    b.continuations.end(),
+                    [](const Continuation& x, const Continuation& y) { return x.tokens == y.tokens; }) &&
+         a.row.metrics.outputs_digest == b.row.metrics.outputs_digest;
+}
+
+Outcome run_cases(GenerateArguments& arguments, LoadedLive& loaded, TokenPrinter& printer) {
+  LiveSession& session = *loaded.session;
+  const bool has_times = session.device_info().times_mean_something;
+  const std::vector<ReplayCase> cases = cases_of(arguments, session.weights().config().shape);
+  Outcome outcome;
+  std::vector<LiveRow> asked;
+  for (const ReplayCase& what : cases) {
+    const bool is_first = asked.empty();
+    asked.push_back(session.run(
+        what, is_first ? ContinuousDecode::OnToken([&](std::size_t r, std::uint32_t t) { printer(r, t); })
+                       : ContinuousDecode::OnToken{}));
+    if (!is_first) continue;
+    printer.finish();
+    if (!arguments.timeline_path.empty()) session.write_timeline(arguments.timeline_path);
+    if (arguments.live.quiet) break;
+  }
+  outcome.first = asked.front();
+  if (arguments.live.quiet) return outcome;
+  const LiveRow& resident = session.all_resident();
+  outcome.has_resident = resident.row.ran;
+  const auto add = [&](const LiveRow& live, const ClairvoyantBound& bound, bool is_baseline) {
+    outcome.rows.push_back({live.row, bound, is_baseline, false, has_times});
+    outcome.identical &= !outcome.has_resident || same_tokens(live, resident);
+  };
+  for (std::size_t c = 0; c < cases.size(); ++c) {
+    warn_below_cycle(cases[c], session.weights().config().shape.top_k, session.requests_of_experts());
+    const ClairvoyantBound bound = session.bound(cases[c]);
+    add(asked[c], bound, false);
+    if (!is_plain_lru(cases[c])) add(session.on_demand_lru(cases[c]), bound, true);
+  }
+  if (outcome.has_resident) add(resident, session.bound(cases.back()), true);
+  return outcome;
+}
+
+std::string remarks(const Outcome& outcome) {
+  const ReplayMetrics& m = outcome.rows.front().row.metrics;
+  std::string text =
+      fmt::format("{} new tokens in {} decode steps behind {} prefill passes; {} requests for experts\n",
+                  m.decode_tokens + outcome.first.continuations.size(), m.steps, m.prefill_passes,
+                  m.total.requests) +
+      forecast_text(m);
+  if (m.slabs_verified > 0) text += fmt::format("contents of {} leased slabs verified\n", m.slabs_verified);
+  if (m.rounds_extra > 0) {
+    text += fmt::format("{} layers wanted more experts than there are slabs and ran in further rounds\n",
+                        m.rounds_extra);
+  }
+  text += outcome.has_resident
+              ? fmt::format("identical to all-resident: {}\n", outcome.identical ? "yes" : "NO")
+              : std::string("all-resident has no row: this device has not the memory for it\n");
+  return text;
+}
+
+nlohmann::json document_of(const GenerateArguments& arguments, const LoadedLive& loaded,
+                           const Outcome& outcome) {
+  nlohmann::json document = {{"schema_version", report_schema_version},
+                             {"provenance", live_provenance(arguments.live, loaded, outcome.first)},
+                             {"rows", nlohmann::json::array()},
+                             {"continuations", nlohmann::json::array()},
+                             {"identical_to_all_resident", nullptr}};
+  if (outcome.has_resident) document["identical_to_all_resident"] = outcome.identical;
+  for (const ReportedRow& reported : outcome.rows) document["rows"].push_back(row_json(reported));
+  if (!outcome.rows.empty()) document["layers"] = layers_json(outcome.rows.front());
+  for (std::size_t r = 0; r < loaded.requests.size(); ++r) {
+    const Continuation& continuation = outcome.first.continuations[r];
+    document["continuations"].push_back({{"prompt", loaded.requests[r].prompt},
+                                         {"tokens", continuation.tokens},
+                                         {"ended", continuation.ended}});
+  }
+  return document;
+}
+
+void generate(GenerateArguments& arguments) {
+  arguments.live.record_timeline = !arguments.timeline_path.empty();
+  check_writable(arguments.timeline_path);
+  check_writable(arguments.json_path);
+  check_writable(arguments.csv_path);
+  const auto loaded = load_live(arguments.live);
+  if (!loaded->is_text && !arguments.live.quiet)
+    fmt::print(stderr, "prophet: the model's tokens are not bytes: ids are printed instead of text\n");
+  TokenPrinter printer(*loaded, arguments.json_path == "-" || arguments.csv_path == "-");
+  const Outcome outcome = run_cases(arguments, *loaded, printer);
+  if (!arguments.json_path.empty())
+    write_text_file(arguments.json_path, document_of(arguments, *loaded, outcome).dump(2) + "\n");
+  if (!arguments.csv_path.empty()) write_text_file(arguments.csv_path, rows_csv(outcome.rows));
+  if (arguments.live.quiet) return;
+  std::string text = "\n" + live_preamble(arguments.live, *loaded, outcome.first) + "\n" + table_header();
+  for (const ReportedRow& reported : outcome.rows) text += table_line(reported);
+  text += bound_text(outcome.rows.front()) + remarks(outcome) + "\n" + table_legend();
+  if (arguments.json_path != "-" && arguments.csv_path != "-") fmt::print("{}", text);
+  if (!outcome.identical) {
+    throw Error(ErrorCode::check_failed,
+                "tokens or logits differ from all-resident, expected the same bits whatever the cache does");
+  }
+}
+
+}  // namespace
+
+void add_generate_command(CLI::App& app) {
+  CLI::App* command = app.add_subcommand(
+      "generate", "Continue prompts with a live model through an expert cache, beside its baselines");
+  const auto arguments = std::make_shared<GenerateArguments>();
+  add_live_options(*command, arguments->live);
+  auto* slabs =
+      command->add_option("--slabs", arguments->slabs,
+                          "Cache slabs (experts kept on the device); a list runs one after the other");
+  auto* fraction = command->add_option("--slab-fraction", arguments->slab_fractions,
+                                       "The same as a share of all experts; default: 0.25");
+  for (CLI::Option* list : {slabs, fraction}) list->delimiter(',');
+  slabs->excludes(fraction);
+  command
+      ->add_option("--policy", arguments->what.policy,
+                   "lru, lfu, slru, arc, least-stale, static (with --train-trace), belady (bound)")
+      ->capture_default_str();
+  command
+      ->add_option("--predictor", arguments->what.predictor,
+                   "none, previous-token; static, transition, history (with --train-trace); oracle (bound)")
+      ->capture_default_str();
+  command->add_option(
+      "--staging-slabs", arguments->staging_slabs,
+      "Slabs on top of the cache for experts that pass through and for prefetches; default: top-k");
+  command->add_option("--lookahead", arguments->what.lookahead_layers, "Layers ahead that are forecast")
+      ->capture_default_str();
+  command->add_option("--prefetch-width", arguments->what.prefetch_width,
+                      "Experts prefetched a layer at most; 0: top-k x batch");
+  command->add_option("--json", arguments->json_path,
+                      "Write the result as JSON (- is stdout, without the text)");
+  command->add_option("--csv", arguments->csv_path, "Write the rows as CSV (- is stdout, without the text)");
+  command->add_option("--timeline", arguments->timeline_path,
+                      "Write a Chrome/Perfetto trace of the first row");
+  command->callback([arguments] {
+    if (arguments->slabs.empty() && arguments->slab_fractions.empty()) arguments->slab_fractions = {0.25};
+    generate(*arguments);
+  });
+}
+
+}  // namespace prophet

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/engine/live/live_session.hpp"
+#include "runtime/trace/routing_trace.hpp"
+
+namespace prophet {
+
+/// The options of the commands that run a live model.
+struct LiveSetup {
+  std::string model;
+  std::vector<std::string> prompts;
+  std::vector<std::string> prompt_files;
+  std::vector<std::string> prompt_ids;
+  std::string device = "cpu";
+  std::string quant;  ///< empty: as the checkpoint stores experts
+  std::string kv_dtype = "fp32";
+  std::string train_trace;
+  std::uint32_t new_tokens_max = 128;
+  std::uint32_t batch = 1;
+  Sampling sampling;
+  bool ignore_eos = false;
+  std::uint32_t prefill_chunk_tokens = 512;
+  bool bypass_prefill = true;
+  std::uint64_t chunk_kib = 0;
+  double link_gb_per_s = 0;
+  std::string link_like;
+  std::optional<std::uint64_t> device_memory_mib;
+  std::optional<std::uint32_t> crossover_rows;
+  bool verify = true;
+  bool record_timeline = false;
+  bool quiet = false;
+};
+
+/// Adds them to a subcommand.
+void add_live_options(CLI::App& command, LiveSetup& setup);
+
+/// A session with what it points to.
+struct LoadedLive {
+  RoutingTrace training;
+  bool has_training = false;
+  std::vector<LiveRequest> requests;
+  bool is_text = false;      ///< tokens are bytes
+  double link_gb_per_s = 0;  ///< throttle of the cpu device; 0: none
+  std::unique_ptr<LiveSession> session;
+};
+
+/// Reads the prompts, loads the model and makes it ready. Throws Error{usage} for options that do not go
+/// together or a text prompt of a model whose tokens are not bytes, Error{bad_input} for files, and what
+/// LiveSession throws.
+[[nodiscard]] std::unique_ptr<LoadedLive> load_live(const LiveSetup& setup);
+
+}  // namespace prophet

@@ -1,0 +1,37 @@
+#include "bench/report/remarks.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace prophet {
+
+std::string bound_text(const ReportedRow& asked) {
+  const ClairvoyantBound& bound = asked.bound;
+  const auto steps = static_cast<double>(std::max<std::uint64_t>(1, asked.row.metrics.steps));
+  const std::string cache = fmt::format(
+      "{:.2f} MB/step, hit rate {:.2f} %", static_cast<double>(bound.bytes) / steps / 1e6,
+      100.0 * (1.0 - static_cast<double>(bound.misses) /
+                         static_cast<double>(std::max<std::uint64_t>(1, asked.row.metrics.total.requests))));
+  if (!asked.has_times) return fmt::format("bound   {}\n", cache);
+  return fmt::format("bound   {:.3f} ms/step: compute {:.3f}, copies {:.3f} ({})\n",
+                     static_cast<double>(bound.total_ns()) / steps / 1e6,
+                     static_cast<double>(bound.compute_ns) / steps / 1e6,
+                     static_cast<double>(bound.copy_ns) / steps / 1e6, cache);
+}
+
+std::string forecast_text(const ReplayMetrics& m) {
+  if (m.forecast.wanted == 0) return "";
+  const auto percent = [](std::uint64_t part, std::uint64_t whole) {
+    return whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+  };
+  return fmt::format(
+      "forecast one layer ahead: recall@k {:.2f} %, recall@2k {:.2f} %, precision on experts not resident "
+      "{:.2f} %; {} prefetches issued, {} failed; prefetch rested in {} layers\n",
+      percent(m.forecast.recalled_at_k, m.forecast.wanted),
+      percent(m.forecast.recalled_at_2k, m.forecast.wanted),
+      percent(m.forecast.absent_named_wanted, m.forecast.absent_named), m.prefetches_issued,
+      m.prefetches_failed, m.prefetch_paused_layers);
+}
+
+}  // namespace prophet
