@@ -81,6 +81,11 @@ LiveSession::LiveSession(LiveSessionOptions options, std::span<const LiveRequest
 }
 
 std::unique_ptr<EvictionPolicy> LiveSession::policy(const ReplayCase& what) {
+  if (options_.training == nullptr && (what.policy == "static" || predictor_needs_training(what.predictor))) {
+    throw Error(ErrorCode::usage,
+                fmt::format("{} learns from a routing trace of the model: expected --train-trace",
+                            what.policy == "static" ? "policy static" : "predictor " + what.predictor));
+  }
   PolicyOptions policy_options;
   policy_options.grid = weights_->config().shape.grid;
   policy_options.cache_slabs = what.slabs;
@@ -117,8 +122,8 @@ LiveRow LiveSession::run(const ReplayCase& what, const ContinuousDecode::OnToken
 LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const ContinuousDecode::OnToken& on_token,
                             RoutingSink* sink) {
   const DecoderConfig& config = weights_->config();
-  const std::unique_ptr<Predictor> forecaster = predictor(what);
   std::unique_ptr<EvictionPolicy> eviction = policy(what);
+  const std::unique_ptr<Predictor> forecaster = predictor(what);
   const DecodeOptions& decode_options = options_.decode;
   KvShape kv_shape;
   kv_shape.layers = config.architecture.layers;
@@ -132,6 +137,7 @@ LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const Continuo
   LiveOptions live;
   live.tokens_max = std::max(decode_options.lanes,
                              std::min(decode_options.prefill_chunk_tokens, longest_prompt(requests_)));
+  live.records_hidden = options_.records_hidden;
   live.logit_rows_max = decode_options.lanes;
   LiveModel model(*device_, config, weights_->dense(), kv, weights_->layout(), live);
   EngineOptions engine;
