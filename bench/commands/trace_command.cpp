@@ -11,7 +11,6 @@
 #include "bench/commands/commands.hpp"
 #include "bench/commands/trace_files.hpp"
 #include "bench/commands/trace_info.hpp"
-#include "bench/commands/trace_record.hpp"
 #include "prophet/error.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/trace/atomic_file.hpp"
@@ -241,7 +240,6 @@ void add_trace_command(CLI::App& app) {
   add_export(trace);
   add_synth(trace);
   add_slice(trace);
-  add_trace_record(trace);
 }
 
 }  // namespace prophet

@@ -36,6 +36,8 @@ ContinuousDecode::ContinuousDecode(StepLoop& loop, LiveModel& model, std::span<c
                 fmt::format("prompt {}: {} tokens and {} new ones, expected at most {} together: the context",
                             r, requests[r].prompt.size(), requests[r].new_tokens_max, context_tokens));
   }
+  for (std::size_t r = 0; r < requests.size(); ++r)
+    continuations_[r].tokens.reserve(requests[r].new_tokens_max);
 }
 
 bool ContinuousDecode::step() {
@@ -59,7 +61,6 @@ bool ContinuousDecode::take_request(Lane& lane) {
   lane.request = next_request_++;
   lane.position = 0;
   lane.sampler.assign(1, Sampler(options_.sampling, *lane.request));
-  continuations_[*lane.request].tokens.reserve(requests_[*lane.request].new_tokens_max);
   return true;
 }
 

@@ -38,7 +38,8 @@ struct DecodeOptions {
 /// a lane whose sequence has ended takes the next request, whose prompt runs first, in passes of that lane
 /// alone. The order of steps is a function of the requests and of what is generated.
 ///
-/// The loop and the model must outlive it. One host thread.
+/// The loop, the model and the requests must outlive it. One host thread. No heap allocation in step() after
+/// the first steps.
 class ContinuousDecode {
  public:
   /// Told of every new token, in order for each request.

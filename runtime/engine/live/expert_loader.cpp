@@ -129,6 +129,17 @@ kernels::SlabLayout live_expert_layout(const Checkpoint& checkpoint, const Decod
                   shape.width, shape.hidden_size, info.name, info.column_multiple()));
 }
 
+std::uint64_t stored_expert_bytes(const Checkpoint& checkpoint, const DecoderConfig& config) {
+  std::uint64_t largest = 0;
+  for (const FeedForwardTensors& expert : expert_tensors(config)) {
+    std::uint64_t bytes = 0;
+    for (const NamedTensor* tensor : {&expert.gate, &expert.up, &expert.down})
+      bytes += checkpoint.at(tensor->name).bytes.size();
+    largest = std::max(largest, bytes);
+  }
+  return largest;
+}
+
 ExpertFiller checkpoint_experts(const Checkpoint& checkpoint, const DecoderConfig& config,
                                 const kernels::SlabLayout& layout) {
   const auto converter = std::make_shared<Converter>(checkpoint, config, layout);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -20,6 +21,9 @@ namespace prophet {
 [[nodiscard]] kernels::SlabLayout live_expert_layout(const Checkpoint& checkpoint,
                                                      const DecoderConfig& config,
                                                      std::optional<kernels::ExpertFormat> format);
+
+/// Bytes of an expert as the checkpoint stores it: of the largest one, where dtypes differ.
+[[nodiscard]] std::uint64_t stored_expert_bytes(const Checkpoint& checkpoint, const DecoderConfig& config);
 
 /// Lays each expert of the checkpoint out as one contiguous block, converted where the layout's format is not
 /// the stored one: to the nearest code (kernels/expert_quantise.hpp). The checkpoint must outlive it. It

@@ -13,7 +13,7 @@ LiveWeights::LiveWeights(Device& device, DecoderConfig config, const Checkpoint&
     : config_(std::move(config)),
       dense_(device, checkpoint, config_),
       layout_(live_expert_layout(checkpoint, config_, format)),
-      stored_expert_bytes_(live_expert_layout(checkpoint, config_, std::nullopt).size_bytes),
+      stored_expert_bytes_(prophet::stored_expert_bytes(checkpoint, config_)),
       store_(device, config_.shape.grid, layout_.size_bytes,
              checkpoint_experts(checkpoint, config_, layout_)) {}
 
