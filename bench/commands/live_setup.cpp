@@ -60,10 +60,25 @@ LiveRequest request_of(std::vector<std::uint32_t> ids, const LiveSetup& setup) {
   return request;
 }
 
+/// A text that the model reads as if it had written it: its front is the prompt, the rest decode steps.
+LiveRequest forced_request(const std::string& text, const std::string& path, const LiveSetup& setup) {
+  const std::size_t prompt = setup.text_prompt_tokens;
+  if (prompt == 0 || text.size() <= prompt) {
+    throw Error(ErrorCode::usage,
+                fmt::format("{}: {} tokens of which {} are a prompt, expected at least one of each", path,
+                            text.size(), prompt));
+  }
+  LiveRequest request;
+  for (std::size_t c = 0; c < text.size() && c < prompt + setup.new_tokens_max; ++c)
+    (c < prompt ? request.prompt : request.forced).push_back(static_cast<unsigned char>(text[c]));
+  request.new_tokens_max = static_cast<std::uint32_t>(request.forced.size());
+  return request;
+}
+
 std::vector<LiveRequest> read_requests(const LiveSetup& setup, const DecoderConfig& config) {
   std::vector<std::string> texts = setup.prompts;
   for (const std::string& path : setup.prompt_files) texts.push_back(read_prompt(path));
-  if (!texts.empty() && config.architecture.vocab_size != byte_vocabulary) {
+  if ((!texts.empty() || !setup.text_files.empty()) && config.architecture.vocab_size != byte_vocabulary) {
     throw Error(ErrorCode::usage,
                 fmt::format("{}: its {} tokens are not bytes, and Prophet has no other tokeniser: expected "
                             "--prompt-ids instead of a text",
@@ -76,6 +91,8 @@ std::vector<LiveRequest> read_requests(const LiveSetup& setup, const DecoderConf
     requests.push_back(request_of(std::move(ids), setup));
   }
   for (const std::string& list : setup.prompt_ids) requests.push_back(request_of(parse_ids(list), setup));
+  for (const std::string& path : setup.text_files)
+    requests.push_back(forced_request(read_prompt(path), path, setup));
   if (requests.empty())
     throw Error(ErrorCode::usage, "no prompt: expected --prompt, --prompt-file or --prompt-ids");
   for (std::size_t r = 0; r < requests.size(); ++r) {
@@ -129,6 +146,7 @@ LiveSessionOptions session_options(const LiveSetup& setup, const LoadedLive& loa
   options.verify = setup.verify;
   options.chunk_bytes = setup.chunk_kib << 10;
   options.record_timeline = setup.record_timeline;
+  options.records_hidden = setup.records_hidden;
   if (loaded.has_training) options.training = &loaded.training;
   return options;
 }

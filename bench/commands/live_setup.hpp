@@ -18,6 +18,8 @@ struct LiveSetup {
   std::vector<std::string> prompts;
   std::vector<std::string> prompt_files;
   std::vector<std::string> prompt_ids;
+  std::vector<std::string> text_files;   ///< read as if the model had written them
+  std::uint32_t text_prompt_tokens = 1;  ///< of them, what stands at the front as a prompt
   std::string device = "cpu";
   std::string quant;  ///< empty: as the checkpoint stores experts
   std::string kv_dtype = "fp32";
@@ -35,6 +37,7 @@ struct LiveSetup {
   std::optional<std::uint32_t> crossover_rows;
   bool verify = true;
   bool record_timeline = false;
+  bool records_hidden = false;
   bool quiet = false;
 };
 

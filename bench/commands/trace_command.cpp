@@ -11,6 +11,7 @@
 #include "bench/commands/commands.hpp"
 #include "bench/commands/trace_files.hpp"
 #include "bench/commands/trace_info.hpp"
+#include "bench/commands/trace_record.hpp"
 #include "prophet/error.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/trace/atomic_file.hpp"
@@ -240,6 +241,7 @@ void add_trace_command(CLI::App& app) {
   add_export(trace);
   add_synth(trace);
   add_slice(trace);
+  add_trace_record(trace);
 }
 
 }  // namespace prophet

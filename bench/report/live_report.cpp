@@ -47,7 +47,7 @@ std::string live_preamble(const LiveSetup& setup, const LoadedLive& loaded, cons
   const DeviceInfo& device = session.device_info();
   std::string text;
   text += fmt::format("model   {}: {} MoE layers x {} experts, top-{}; an expert is {}\n", setup.model,
-                      shape.name, shape.grid.layers, shape.grid.experts, shape.top_k, format_text(weights));
+                      shape.grid.layers, shape.grid.experts, shape.top_k, format_text(weights));
   text += fmt::format("prompts {} with {} tokens, up to {} new ones each; {}\n", loaded.requests.size(),
                       prompt_tokens(loaded), setup.new_tokens_max, sampling_text(setup.sampling));
   text += device.times_mean_something
@@ -79,7 +79,6 @@ nlohmann::json live_provenance(const LiveSetup& setup, const LoadedLive& loaded,
   const DeviceInfo& device = session.device_info();
   nlohmann::json provenance = provenance_json();
   provenance["model"] = setup.model;
-  provenance["model_name"] = shape.name;
   provenance["layers"] = shape.grid.layers;
   provenance["experts"] = shape.grid.experts;
   provenance["top_k"] = shape.top_k;

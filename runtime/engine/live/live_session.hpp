@@ -29,6 +29,7 @@ struct LiveSessionOptions {
   DecodeOptions decode;
   bool bypass_prefill = true;
   bool verify = true;
+  bool records_hidden = false;    ///< sinks are given the routers' inputs too
   std::uint64_t chunk_bytes = 0;  ///< 0: an eighth of an expert
   std::uint32_t chunks_in_flight = 2;
   bool record_timeline = false;

@@ -74,6 +74,7 @@ inline constexpr std::uint64_t timeline_spans_max = 1ULL << 17;
 // Live models.
 inline constexpr std::uint64_t prompt_bytes_max = 16ULL << 20;
 inline constexpr std::uint32_t prefill_chunk_tokens_max = 1U << 16;
+inline constexpr std::uint64_t recorded_bytes_max = 8ULL << 30;
 
 // Measurements of a GPU.
 inline constexpr std::uint64_t measured_copy_bytes_max = 4ULL << 30;

@@ -1,0 +1,153 @@
+#include "runtime/engine/live/trace_recorder.hpp"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "kernels/expert_quantise.hpp"
+#include "prophet/error.hpp"
+#include "prophet/limits.hpp"
+#include "runtime/trace/hidden_states.hpp"
+#include "runtime/trace/trace_writer.hpp"
+
+namespace prophet {
+namespace {
+
+/// Where a trace says that its columns are.
+struct LayerPlaces {
+  std::uint32_t first = 0;
+  std::uint32_t stride = 1;
+};
+
+LayerPlaces places_of(const std::vector<std::uint32_t>& numbers) {
+  LayerPlaces places;
+  if (numbers.empty()) return places;
+  places.first = numbers.front();
+  if (numbers.size() > 1) places.stride = numbers[1] - numbers[0];
+  for (std::size_t l = 0; l < numbers.size(); ++l) {
+    if (numbers[l] == places.first + l * places.stride) continue;
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("layer {} is the model's {}th with experts: expected them at one distance, since a "
+                    "trace has no other way to say which layers it holds",
+                    numbers[l], l));
+  }
+  return places;
+}
+
+}  // namespace
+
+TraceRecorder::TraceRecorder(RecordedShape shape) : shape_(std::move(shape)) {
+  (void)places_of(shape_.moe_layer_numbers);
+}
+
+void TraceRecorder::account(std::uint64_t bytes) {
+  if (bytes > limits::recorded_bytes_max - kept_bytes_) {
+    throw Error(
+        ErrorCode::out_of_memory,
+        fmt::format("recording: more than {} bytes of routing and hidden states, expected shorter texts",
+                    limits::recorded_bytes_max));
+  }
+  kept_bytes_ += bytes;
+}
+
+/// Makes room for the tokens of a pass, whose layers come one after another.
+void TraceRecorder::begin_pass(std::span<const StepToken> tokens) {
+  const std::size_t choices = std::size_t{shape_.grid.layers} * shape_.top_k;
+  const std::size_t values = std::size_t{shape_.grid.layers} * shape_.hidden_size;
+  account(tokens.size() *
+          (choices * (sizeof(std::uint16_t) + sizeof(float)) + values * sizeof(std::uint16_t)));
+  pass_.clear();
+  for (const StepToken& token : tokens) {
+    if (token.lane.index() >= running_.size()) running_.resize(token.lane.index() + 1);
+    std::size_t& running = running_[token.lane.index()];
+    if (token.starts_sequence) {
+      running = sequences_.size();
+      sequences_.emplace_back();
+    }
+    Sequence& sequence = sequences_[running];
+    pass_.push_back({running, sequence.tokens++});
+    sequence.ids.resize(sequence.tokens * choices);
+    sequence.weights.resize(sequence.tokens * choices);
+    sequence.hidden.resize(sequence.tokens * values);
+  }
+}
+
+void TraceRecorder::on_layer(const RoutedLayer& routed) {
+  if (routed.layer.value == 0) begin_pass(routed.tokens);
+  const std::size_t k = shape_.top_k;
+  const std::size_t width = shape_.hidden_size;
+  for (std::size_t t = 0; t < pass_.size(); ++t) {
+    Sequence& sequence = sequences_[pass_[t].sequence];
+    const std::size_t at = pass_[t].row * shape_.grid.layers + routed.layer.index();
+    for (std::size_t r = 0; r < k; ++r) {
+      sequence.ids[at * k + r] = static_cast<std::uint16_t>(routed.chosen[t * k + r].value);
+      sequence.weights[at * k + r] = routed.weights[t * k + r];
+    }
+    for (std::size_t h = 0; h < width; ++h)
+      sequence.hidden[at * width + h] = kernels::encode_bf16(routed.hidden[t * width + h]);
+  }
+}
+
+std::uint64_t TraceRecorder::tokens() const noexcept {
+  std::uint64_t sum = 0;
+  for (const Sequence& sequence : sequences_) sum += sequence.tokens;
+  return sum;
+}
+
+RoutingTrace TraceRecorder::trace(const TraceProvenance& provenance, std::span<const LiveRequest> requests,
+                                  std::span<const Continuation> continuations) const {
+  TraceShape shape;
+  shape.grid = shape_.grid;
+  shape.top_k = shape_.top_k;
+  const LayerPlaces places = places_of(shape_.moe_layer_numbers);
+  shape.first_layer_id = places.first;
+  shape.layer_stride = places.stride;
+  const bool wide = shape_.grid.experts > 256;
+  std::vector<SequenceInfo> infos;
+  std::vector<std::byte> ids;
+  std::vector<float> weights;
+  std::uint64_t first_token = 0;
+  std::size_t request = 0;
+  for (const Sequence& sequence : sequences_) {
+    while (requests[request].new_tokens_max == 0) ++request;  // such a request never ran
+    SequenceInfo info;
+    info.first_token = first_token;
+    info.tokens = static_cast<std::uint32_t>(sequence.tokens);
+    info.prefill_tokens = static_cast<std::uint32_t>(requests[request].prompt.size());
+    info.flags = continuations[request].ended ? sequence_flags::finished : 0;
+    infos.push_back(info);
+    first_token += sequence.tokens;
+    ++request;
+    for (const std::uint16_t id : sequence.ids) {
+      ids.push_back(static_cast<std::byte>(id & 0xFFU));
+      if (wide) ids.push_back(static_cast<std::byte>(id >> 8U));
+    }
+    weights.insert(weights.end(), sequence.weights.begin(), sequence.weights.end());
+  }
+  return RoutingTrace(shape, provenance, std::move(infos), std::move(ids), std::move(weights));
+}
+
+void TraceRecorder::write_hidden(const std::filesystem::path& path) const {
+  HiddenStatesWriter writer(path, {shape_.grid.layers, shape_.hidden_size, HiddenDtype::bf16});
+  for (const Sequence& sequence : sequences_) writer.append(std::as_bytes(std::span(sequence.hidden)));
+  writer.finish();
+}
+
+void TraceRecorder::write(const std::filesystem::path& path, const TraceProvenance& provenance,
+                          std::span<const LiveRequest> requests,
+                          std::span<const Continuation> continuations) const {
+  if (tokens() == 0) {
+    throw Error(ErrorCode::bad_input,
+                fmt::format("{}: nothing was recorded, expected at least one token", path.string()));
+  }
+  std::filesystem::path hidden;
+  if (shape_.hidden_size != 0) {
+    hidden = path;
+    hidden += ".hidden";
+    write_hidden(hidden);
+  }
+  write_trace(path, trace(provenance, requests, continuations), hidden.filename().string());
+}
+
+}  // namespace prophet

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <vector>
+
+#include "prophet/expert_grid.hpp"
+#include "runtime/engine/live/continuous_decode.hpp"
+#include "runtime/engine/live/routing_sink.hpp"
+#include "runtime/trace/routing_trace.hpp"
+
+namespace prophet {
+
+/// What a recording is of.
+struct RecordedShape {
+  ExpertGrid grid;
+  std::uint32_t top_k = 0;
+  std::uint32_t hidden_size = 0;                 ///< of the router's inputs; 0: they are not kept
+  std::vector<std::uint32_t> moe_layer_numbers;  ///< [layers] among all layers of the model, ascending
+};
+
+/// Keeps what a live model's routers decide, token by token, until it is written as a trace. A sequence is
+/// what a lane runs from one first token to the next; sequences stand in the order in which they began, which
+/// is that of the requests. Memory: 5 or 6 bytes a choice, and 2 a hidden value, up to
+/// limits::recorded_bytes_max.
+class TraceRecorder final : public RoutingSink {
+ public:
+  /// Throws Error{usage} for layers that do not lie at one distance, which a trace cannot say.
+  explicit TraceRecorder(RecordedShape shape);
+
+  /// Throws Error{out_of_memory} beyond the limit.
+  void on_layer(const RoutedLayer& routed) override;
+
+  /// Writes the trace with the routers' weights (bf16 where that loses nothing, else fp32) and, where hidden
+  /// states were kept, a sidecar beside it named as the trace with ".hidden" at the end (bf16). The first
+  /// prompt.size() tokens of each request's sequence are its prompt; one that its continuation ended is
+  /// flagged as finished. The last token of a continuation was never read, so no router saw it. Throws
+  /// Error{bad_input} when nothing was recorded or the disk refuses.
+  void write(const std::filesystem::path& path, const TraceProvenance& provenance,
+             std::span<const LiveRequest> requests, std::span<const Continuation> continuations) const;
+
+  [[nodiscard]] std::uint64_t tokens() const noexcept;
+
+ private:
+  struct Sequence {
+    std::size_t tokens = 0;
+    std::vector<std::uint16_t> ids;     ///< [tokens, layers, top_k]
+    std::vector<float> weights;         ///< as ids
+    std::vector<std::uint16_t> hidden;  ///< [tokens, layers, hidden_size] bf16
+  };
+
+  /// Where a token of the running pass is kept.
+  struct Place {
+    std::size_t sequence = 0;
+    std::size_t row = 0;
+  };
+
+  void begin_pass(std::span<const StepToken> tokens);
+  void account(std::uint64_t bytes);
+  [[nodiscard]] RoutingTrace trace(const TraceProvenance& provenance, std::span<const LiveRequest> requests,
+                                   std::span<const Continuation> continuations) const;
+  void write_hidden(const std::filesystem::path& path) const;
+
+  RecordedShape shape_;
+  std::vector<Sequence> sequences_;   ///< in the order in which they began
+  std::vector<std::size_t> running_;  ///< [lanes seen] each lane's sequence
+  std::vector<Place> pass_;           ///< [tokens of the running pass]
+  std::uint64_t kept_bytes_ = 0;
+};
+
+}  // namespace prophet
