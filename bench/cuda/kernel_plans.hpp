@@ -25,6 +25,7 @@ struct KernelPlan {
 /// Each adds the plans of some launchers of kernels/cuda/ at the shapes of one model; together they plan all.
 void plan_slab_kernels(const KernelShapes& shapes, std::vector<KernelPlan>& plans);
 void plan_routing_kernels(const KernelShapes& shapes, std::vector<KernelPlan>& plans);
+void plan_model_kernels(const KernelShapes& shapes, std::vector<KernelPlan>& plans);
 void plan_predictor_kernels(const KernelShapes& shapes, std::vector<KernelPlan>& plans);
 void plan_attention_kernels(const KernelShapes& shapes, std::vector<KernelPlan>& plans);
 void plan_expert_kernels(const KernelShapes& shapes, cuda::BlasHandle& blas, std::vector<KernelPlan>& plans);

@@ -28,6 +28,7 @@ std::vector<KernelRow> measure_model(BenchGpu& gpu, cuda::BlasHandle& blas, cons
   std::vector<KernelPlan> plans;
   plan_slab_kernels(shapes, plans);
   plan_routing_kernels(shapes, plans);
+  plan_model_kernels(shapes, plans);
   plan_predictor_kernels(shapes, plans);
   plan_attention_kernels(shapes, plans);
   plan_expert_kernels(shapes, blas, plans);

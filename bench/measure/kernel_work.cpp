@@ -93,6 +93,36 @@ Work graph_gate_work() {
   return {4, 1};
 }
 
+Work embed_work(std::uint64_t tokens, std::uint64_t columns, FloatFormat format) {
+  return {number(tokens) * number(columns) * (bytes_of(format) + 4), 0};
+}
+
+Work rms_norm_work(std::uint64_t rows, std::uint64_t columns, FloatFormat format) {
+  const double values = number(rows) * number(columns);
+  return {8 * values + number(columns) * bytes_of(format), 4 * values, OperationsOn::vector};
+}
+
+Work linear_work(std::uint64_t tokens, std::uint64_t rows, std::uint64_t columns, FloatFormat format) {
+  const double passes = number(ceil_div(tokens, kernels::few_token_rows));
+  return {bytes_of(format) * passes * number(rows) * number(columns) +
+              4 * number(tokens) * number(rows + columns),
+          2 * number(tokens) * number(rows) * number(columns), OperationsOn::vector};
+}
+
+Work rotary_work(std::uint64_t tokens, std::uint64_t heads, std::uint64_t head_dim) {
+  const double values = number(tokens) * number(heads) * number(head_dim);
+  return {8 * values + 4 * number(tokens) * number(head_dim), 3 * values, OperationsOn::vector};
+}
+
+Work mix_experts_work(std::uint64_t tokens, std::uint64_t top_k, std::uint64_t hidden) {
+  const double values = number(tokens) * number(hidden);
+  return {4 * values * number(top_k + 2), values * number(2 * top_k + 1), OperationsOn::vector};
+}
+
+Work activation_work(std::uint64_t values) {
+  return {12 * number(values), 20 * number(values)};
+}
+
 Work kv_append_work(std::uint64_t tokens, std::uint64_t kv_heads, std::uint64_t head_dim) {
   return {number(tokens) * number(kv_heads) * number(head_dim) * 2 * (2 + 2), 0};
 }

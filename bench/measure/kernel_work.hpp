@@ -34,6 +34,17 @@ using ShapeNumbers = std::vector<std::pair<std::string, std::uint64_t>>;
 [[nodiscard]] Work predict_missing_work(std::uint64_t lanes, std::uint64_t experts, std::uint64_t top_m);
 [[nodiscard]] Work graph_gate_work();
 
+/// Tables, matrices and weights in `format`, everything else in fp32; see kernels/cuda/linear.hpp for what is
+/// read again for every eight tokens.
+[[nodiscard]] Work embed_work(std::uint64_t tokens, std::uint64_t columns, kernels::FloatFormat format);
+[[nodiscard]] Work rms_norm_work(std::uint64_t rows, std::uint64_t columns, kernels::FloatFormat format);
+[[nodiscard]] Work linear_work(std::uint64_t tokens, std::uint64_t rows, std::uint64_t columns,
+                               kernels::FloatFormat format);
+[[nodiscard]] Work rotary_work(std::uint64_t tokens, std::uint64_t heads, std::uint64_t head_dim);
+/// Without a shared expert.
+[[nodiscard]] Work mix_experts_work(std::uint64_t tokens, std::uint64_t top_k, std::uint64_t hidden);
+[[nodiscard]] Work activation_work(std::uint64_t values);
+
 /// Rows go in and out in 16 bits.
 [[nodiscard]] Work kv_append_work(std::uint64_t tokens, std::uint64_t kv_heads, std::uint64_t head_dim);
 [[nodiscard]] Work latent_append_work(std::uint64_t tokens, std::uint64_t row_dim);
