@@ -33,7 +33,7 @@ struct ReplayMetrics {
   std::uint64_t steps = 0;  ///< decode steps
   std::uint64_t prefill_passes = 0;
   std::uint64_t tokens = 0;
-  std::uint64_t decode_tokens = 0;  ///< of them, in decode steps
+  std::uint64_t decode_tokens = 0;   ///< of them, in decode steps
   std::uint64_t captured_steps = 0;  ///< of the decode steps, those that ran as one captured step to the end
   std::uint64_t captured_steps_left = 0;  ///< those that began as one and left it at a miss
   LayerCounts total;

@@ -1,5 +1,5 @@
-// Promise 10 of live decoding: prompts that arrive between decode steps do not throw out what those keep in the
-// cache.
+// Promise 10 of live decoding: prompts that arrive between decode steps do not throw out what those keep in
+// the cache.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -113,7 +113,8 @@ TEST(MixedRun, PromptsLeaveTheDecodeStepsOfATinyModelTheirExperts) {
 
 TEST(MixedRun, PromptsLeaveTheDecodeStepsOfTheSampleModelTheirExperts) {
   const std::filesystem::path folder = std::filesystem::path(PROPHET_SOURCE_DIR) / "data/sample_model";
-  if (!std::filesystem::exists(folder / "model.safetensors")) GTEST_SKIP() << "data/sample_model is not there";
+  if (!std::filesystem::exists(folder / "model.safetensors"))
+    GTEST_SKIP() << "data/sample_model is not there";
   std::ifstream in(folder / "held_out.txt", std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   constexpr std::size_t prompt_bytes = 192;
