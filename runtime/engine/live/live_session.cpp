@@ -32,6 +32,13 @@ std::uint32_t longest_prompt(std::span<const LiveRequest> requests) {
   return static_cast<std::uint32_t>(std::min<std::size_t>(longest, limits::context_tokens_max));
 }
 
+/// Decode steps, each of which makes at least one token.
+std::uint64_t steps_at_most(std::span<const LiveRequest> requests) {
+  std::uint64_t sum = 0;
+  for (const LiveRequest& request : requests) sum += request.new_tokens_max;
+  return sum;
+}
+
 std::vector<SequenceId> all_sequences(const RoutingTrace* trace) {
   std::vector<SequenceId> all;
   for (std::uint32_t s = 0; trace != nullptr && s < trace->sequences().size(); ++s)
@@ -157,6 +164,7 @@ LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const Continuo
   const bool logs = !expert_requests_ || sink != nullptr;
   if (logs) model.set_sink(&log);
   ContinuousDecode decode(loop, model, requests_, config.eos_ids, context_tokens_, decode_options, on_token);
+  loop.expect_steps(steps_at_most(requests_));
   if (preload) loop.preload();
   while (decode.step()) {
   }
