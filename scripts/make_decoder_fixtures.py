@@ -165,11 +165,12 @@ def held_out(model, path):
     """Bits a byte over all bytes but the first of each window; windows do not overlap, a last short one is dropped."""
     text = path.read_bytes()
     windows = torch.tensor(list(text[:len(text) // WINDOW_BYTES * WINDOW_BYTES])).view(-1, WINDOW_BYTES)
-    nats = sum(torch.nn.functional.cross_entropy(model(row[None]).logits[0, :-1], row[1:], reduction="sum").item()
-               for row in windows)
+    nats = [torch.nn.functional.cross_entropy(model(row[None]).logits[0, :-1], row[1:], reduction="sum").item()
+            for row in windows]
     predicted = len(windows) * (WINDOW_BYTES - 1)
     return {"file": path.name, "sha256": hashlib.sha256(text).hexdigest(), "window_bytes": WINDOW_BYTES,
-            "windows": len(windows), "predicted_bytes": predicted, "bits_per_byte": nats / predicted / math.log(2)}
+            "windows": len(windows), "predicted_bytes": predicted, "window_nats": nats,
+            "bits_per_byte": sum(nats) / predicted / math.log(2)}
 
 
 # ---------------------------------------------------------------------------------------------------- the files

@@ -114,6 +114,13 @@ ExpertFormat parse_expert_format(std::string_view name) {
               fmt::format("expert format '{}': expected one of {}", name, fmt::join(known, ", ")));
 }
 
+std::string_view expert_format_name(ExpertFormat format) noexcept {
+  for (const auto& [name, known] : format_names) {
+    if (known == format) return name;
+  }
+  return kernels::format_info(format).name;
+}
+
 kernels::SlabLayout live_expert_layout(const Checkpoint& checkpoint, const DecoderConfig& config,
                                        std::optional<ExpertFormat> format) {
   kernels::ExpertShape shape;

@@ -15,6 +15,9 @@ namespace prophet {
 /// scale a row), "int4" (groups of 32), "mxfp4". Throws Error{usage} for another name, listing these.
 [[nodiscard]] kernels::ExpertFormat parse_expert_format(std::string_view name);
 
+/// The name that parse_expert_format reads as `format`.
+[[nodiscard]] std::string_view expert_format_name(kernels::ExpertFormat format) noexcept;
+
 /// The layout of one expert's slab. Without a format it is the checkpoint's own (fp8 as bf16, which holds
 /// each of its values). Throws Error{bad_input} for widths that the format cannot cut into its groups, and
 /// for experts that are stored in several dtypes.

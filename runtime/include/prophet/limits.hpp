@@ -75,6 +75,8 @@ inline constexpr std::uint64_t timeline_spans_max = 1ULL << 17;
 inline constexpr std::uint64_t prompt_bytes_max = 16ULL << 20;
 inline constexpr std::uint32_t prefill_chunk_tokens_max = 1U << 16;
 inline constexpr std::uint64_t recorded_bytes_max = 8ULL << 30;
+/// Of a text whose perplexity is measured: 4 bytes each are kept.
+inline constexpr std::uint64_t text_tokens_max = 1ULL << 28;
 
 // Measurements of a GPU.
 inline constexpr std::uint64_t measured_copy_bytes_max = 4ULL << 30;
