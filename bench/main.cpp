@@ -37,6 +37,7 @@ int run(int argc, char** argv) {
   prophet::add_sweep_command(app);
   prophet::add_curve_command(app);
   prophet::add_measure_command(app);
+  prophet::add_perplexity_command(app);
   prophet::add_trace_command(app);
   prophet::add_models_command(app);
   prophet::add_info_command(app);

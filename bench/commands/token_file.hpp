@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace prophet {
+
+/// A vocabulary of so many tokens is that of bytes.
+inline constexpr std::uint32_t byte_vocabulary_tokens = 256;
+
+/// The file's bytes as tokens, the first `tokens_max` of them. Throws Error{bad_input} when it cannot be
+/// read.
+[[nodiscard]] std::vector<std::uint32_t> read_byte_tokens(const std::string& path, std::uint64_t tokens_max);
+
+/// The file's ids, decimal numbers with blanks or line ends between them, the first `tokens_max` of them.
+/// Throws Error{bad_input} when it cannot be read, or for the first that is no number below `vocab`, naming
+/// it.
+[[nodiscard]] std::vector<std::uint32_t> read_token_ids(const std::string& path, std::uint64_t tokens_max,
+                                                        std::uint32_t vocab);
+
+}  // namespace prophet
