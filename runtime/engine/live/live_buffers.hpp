@@ -30,10 +30,10 @@ class LiveBuffers {
   class Rows {
    public:
     Rows(Device& device, MemoryKind kind, std::uint64_t rows_max, std::uint64_t values);
-    /// The first `rows` rows.
-    [[nodiscard]] BufferView operator()(std::uint64_t rows) const noexcept { return from(0, rows); }
-    [[nodiscard]] BufferView from(std::uint64_t first, std::uint64_t rows) const noexcept {
-      return buffer_.view().slice(first * row_bytes_, rows * row_bytes_);
+    /// The first `count` rows.
+    [[nodiscard]] BufferView operator()(std::uint64_t count) const noexcept { return from(0, count); }
+    [[nodiscard]] BufferView from(std::uint64_t first, std::uint64_t count) const noexcept {
+      return buffer_.view().slice(first * row_bytes_, count * row_bytes_);
     }
     [[nodiscard]] std::uint64_t bytes() const noexcept { return buffer_.view().size_bytes; }
 
