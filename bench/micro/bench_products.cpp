@@ -50,7 +50,7 @@ void expert(benchmark::State& state, ExpertFormat format, std::uint32_t hidden_s
                                                          slab.data(), hidden.data(), rows, chosen,
                                                          output.data(), inner.data()));
   }
-  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * 6 * matrix * rows));
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(6 * matrix * rows));
 }
 
 void projection(benchmark::State& state, FloatFormat format, std::uint32_t rows, std::uint32_t columns) {
@@ -66,7 +66,7 @@ void projection(benchmark::State& state, FloatFormat format, std::uint32_t rows,
                                               .output = output.data(),
                                               .tokens = tokens}));
   }
-  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * 2 * values.size() * tokens));
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(2 * values.size() * tokens));
 }
 
 /// A prompt: its tokens are rows whose block tables are equal. Two heads of 64, as fp32 and as bf16.
@@ -106,8 +106,8 @@ void prompt(benchmark::State& state, FloatFormat format) {
                                                              .context_tokens_max = tokens,
                                                              .scale = 0.125F}));
   }
-  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations() * std::size_t{tokens} * (tokens + 1) *
-                                                    heads * head_dim * 2));
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(std::size_t{tokens} * (tokens + 1) *
+                                                                         heads * head_dim * 2));
 }
 
 void register_experts() {
