@@ -104,10 +104,7 @@ void warn_of_cliff(const CurveArguments& arguments, const Replayed& replayed) {
   ReplayCase smallest;
   smallest.slabs = *std::min_element(arguments.slabs.begin(), arguments.slabs.end());
   smallest.batch = arguments.schedule.lanes;
-  Workload workload;
-  workload.grid = replayed.requests.grid;
-  workload.top_k = replayed.trace.shape().top_k;
-  warn_below_cycle(smallest, workload.top_k, replayed.requests);
+  warn_below_cycle(smallest, replayed.trace.shape().top_k, replayed.requests);
 }
 
 void curve(const CurveArguments& arguments) {
