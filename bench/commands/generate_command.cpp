@@ -32,7 +32,7 @@ struct GenerateArguments {
   std::string timeline_path;
 };
 
-/// Writes tokens as they come: one sequence as it is, of several each when it has ended.
+/// Writes tokens as they come where there is one sequence, and several one behind the other at the end.
 class TokenPrinter {
  public:
   TokenPrinter(const LoadedLive& loaded, bool silent)
@@ -100,6 +100,11 @@ bool same_tokens(const LiveRow& a, const LiveRow& b) {
          a.row.metrics.outputs_digest == b.row.metrics.outputs_digest;
 }
 
+/// --quiet spares the baselines, unless a file wants the rows.
+bool wants_rows(const GenerateArguments& arguments) {
+  return !arguments.live.quiet || !arguments.json_path.empty() || !arguments.csv_path.empty();
+}
+
 Outcome run_cases(GenerateArguments& arguments, LoadedLive& loaded, TokenPrinter& printer) {
   LiveSession& session = *loaded.session;
   const bool has_times = session.device_info().times_mean_something;
@@ -114,10 +119,10 @@ Outcome run_cases(GenerateArguments& arguments, LoadedLive& loaded, TokenPrinter
     if (!is_first) continue;
     printer.finish();
     if (!arguments.timeline_path.empty()) session.write_timeline(arguments.timeline_path);
-    if (arguments.live.quiet) break;
+    if (!wants_rows(arguments)) break;
   }
   outcome.first = asked.front();
-  if (arguments.live.quiet) return outcome;
+  if (!wants_rows(arguments)) return outcome;
   const LiveRow& resident = session.all_resident();
   outcome.has_resident = resident.row.ran;
   const auto add = [&](const LiveRow& live, const ClairvoyantBound& bound, bool is_baseline) {
@@ -171,6 +176,13 @@ nlohmann::json document_of(const GenerateArguments& arguments, const LoadedLive&
   return document;
 }
 
+std::string report_text(const GenerateArguments& arguments, const LoadedLive& loaded,
+                        const Outcome& outcome) {
+  std::string text = "\n" + live_preamble(arguments.live, loaded, outcome.first) + "\n" + table_header();
+  for (const ReportedRow& reported : outcome.rows) text += table_line(reported);
+  return text + bound_text(outcome.rows.front()) + remarks(outcome) + "\n" + table_legend();
+}
+
 void generate(GenerateArguments& arguments) {
   arguments.live.record_timeline = !arguments.timeline_path.empty();
   check_writable(arguments.timeline_path);
@@ -184,11 +196,8 @@ void generate(GenerateArguments& arguments) {
   if (!arguments.json_path.empty())
     write_text_file(arguments.json_path, document_of(arguments, *loaded, outcome).dump(2) + "\n");
   if (!arguments.csv_path.empty()) write_text_file(arguments.csv_path, rows_csv(outcome.rows));
-  if (arguments.live.quiet) return;
-  std::string text = "\n" + live_preamble(arguments.live, *loaded, outcome.first) + "\n" + table_header();
-  for (const ReportedRow& reported : outcome.rows) text += table_line(reported);
-  text += bound_text(outcome.rows.front()) + remarks(outcome) + "\n" + table_legend();
-  if (arguments.json_path != "-" && arguments.csv_path != "-") fmt::print("{}", text);
+  if (!arguments.live.quiet && arguments.json_path != "-" && arguments.csv_path != "-")
+    fmt::print("{}", report_text(arguments, *loaded, outcome));
   if (!outcome.identical) {
     throw Error(ErrorCode::check_failed,
                 "tokens or logits differ from all-resident, expected the same bits whatever the cache does");

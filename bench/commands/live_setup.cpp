@@ -50,6 +50,8 @@ std::string read_prompt(const std::string& path) {
                                                     path, limits::prompt_bytes_max));
     }
   }
+  if (file.bad())
+    throw Error(ErrorCode::bad_input, fmt::format("{}: cannot be read, expected a file with a prompt", path));
   return text;
 }
 
@@ -162,6 +164,10 @@ void check(const LiveSetup& setup) {
   if (setup.new_tokens_max == 0) refuse("--max-new-tokens 0: expected at least 1");
   if (setup.link_gb_per_s < 0 || !std::isfinite(setup.link_gb_per_s))
     refuse(fmt::format("--link-gbps {}: expected 0 or more GB/s", setup.link_gb_per_s));
+  if (setup.crossover_rows && setup.device.rfind("cuda", 0) != 0)
+    refuse(fmt::format(
+        "--crossover-rows {}: {} computes all experts in one way, expected it with --device cuda only",
+        *setup.crossover_rows, setup.device));
   const bool throttles = setup.link_gb_per_s > 0 || !setup.link_like.empty();
   if (throttles && setup.device != "cpu")
     refuse(fmt::format(
