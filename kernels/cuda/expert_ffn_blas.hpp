@@ -18,9 +18,11 @@
 /// Products are of fp32 for an fp32 layout, fp16 for fp16 and bf16 for all others, summed in fp32; their
 /// results are rounded to that type before biases and activation, which are computed in fp32, and the inner
 /// layer is rounded once more. (cuBLAS' grouped products write no other type than they read.) An fp16 layout
-/// overflows where a projection leaves fp16's range. The order of sums is cuBLAS' own: within 1e-2 of the
-/// reference, relative to the largest output, for 16 bits and 1e-5 for fp32, if the handle's math mode allows
-/// no TF32.
+/// overflows where a projection leaves fp16's range. The order of sums is cuBLAS' own: apart from those
+/// roundings, each 2^-9 of its value in bf16 and 2^-11 in fp16, and from neighbours that another order rounds
+/// to, the outputs are the reference's. An output that is a small difference of large terms differs by more
+/// of itself: about 1e-2 of the largest output was seen. fp32 stays within 1e-5 of the largest output, if the
+/// handle's math mode allows no TF32.
 ///
 /// Codes of 8 and 4 bits are first written out as bf16, as many experts at once as the workspace holds. For R
 /// rows of all experts, E experts of n values, b bytes a stored value and e bytes a computed one:

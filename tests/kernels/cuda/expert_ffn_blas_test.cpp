@@ -6,6 +6,7 @@
 #include "kernels/cuda/expert_products.hpp"
 #include "kernels/cuda/expert_rows.hpp"
 #include "tests/kernels/cuda/expert_lists.hpp"
+#include "tests/kernels/cuda/rounded_reference.hpp"
 
 namespace prophet::kernels_test {
 namespace {
@@ -51,6 +52,12 @@ class CudaExpertFfnBlas : public OnDevice {
   cublasHandle_t handle_ = nullptr;
 };
 
+void expect_rounded(const std::vector<float>& found, const RoundedReference& expected) {
+  ASSERT_EQ(found.size(), expected.outputs.size());
+  for (std::size_t i = 0; i < found.size(); ++i)
+    ASSERT_NEAR(found[i], expected.outputs[i], expected.tolerances[i]) << "value " << i;
+}
+
 TEST_F(CudaExpertFfnBlas, IsTheReferenceInEveryFormatAndActivation) {
   Random random(fresh_seed());
   for (const ExpertFormat format : testing::expert_formats) {
@@ -68,9 +75,13 @@ TEST_F(CudaExpertFfnBlas, IsTheReferenceInEveryFormatAndActivation) {
       SCOPED_TRACE(::testing::Message()
                    << kernels::format_info(format).name << ' ' << kernels::activation_name(activation) << ' '
                    << shape.hidden_size << " x " << shape.width);
-      const float tolerance = format == ExpertFormat::fp32 ? 1e-5F : 1e-2F;
-      ASSERT_NO_FATAL_FAILURE(expect_outputs(run(routed, activation, hidden, 1 + random.below(4)),
-                                             routed.reference(activation, hidden), false, tolerance));
+      const std::vector<float> found = run(routed, activation, hidden, 1 + random.below(4));
+      if (format == ExpertFormat::fp32) {
+        ASSERT_NO_FATAL_FAILURE(expect_outputs(found, routed.reference(activation, hidden), false));
+      } else {
+        const FloatFormat narrow = format == ExpertFormat::fp16 ? FloatFormat::fp16 : FloatFormat::bf16;
+        ASSERT_NO_FATAL_FAILURE(expect_rounded(found, RoundedReference(routed, activation, hidden, narrow)));
+      }
     }
   }
 }
