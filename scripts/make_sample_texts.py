@@ -8,27 +8,17 @@ licence that goes with them. All come from documents of the test part, which tra
 It wants PyTorch and transformers, as make_decoder_fixtures.py does.
 """
 import argparse
-import hashlib
 import pathlib
 import re
 
 import torch
 
 import make_decoder_fixtures as fixtures
-from sample_corpus import SOURCES, part_of
+from sample_corpus import SOURCES, documents_of
 
 HELD_OUT_BYTES_MAX = 48 * 1024
-DOCUMENT_BYTES_MIN = 1000  # shorter ones are lists of links
 PROMPTS, PROMPT_BYTES = 4, 256
 CLOSELY = 6  # passages of a document that are looked at closely
-
-
-def test_documents(sources):
-    """{name: bytes}, in an order that has nothing to do with what they say."""
-    names = [path.relative_to(sources).as_posix() for path in sources.rglob("*.rst.txt")]
-    names = sorted((name for name in names if part_of(name) == "test"),
-                   key=lambda name: hashlib.sha256(b"order " + name.encode()).digest())
-    return {name: text for name in names if len(text := (sources / name).read_bytes()) >= DOCUMENT_BYTES_MIN}
 
 
 def choose_held_out(documents):
@@ -85,7 +75,7 @@ def main():
     torch.set_num_threads(1)
     model = fixtures.load(options.model) if options.model else None
     sources = options.corpus / SOURCES
-    documents = test_documents(sources)
+    documents = documents_of(sources, "test")
     held_out = choose_held_out(documents)
     (options.out / "prompts").mkdir(parents=True, exist_ok=True)
     whole = b"".join(documents[name] for name in held_out)

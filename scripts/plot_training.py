@@ -83,7 +83,7 @@ def draw(curve, facts, path):
 def describe(facts):
     """One line under the picture: what was trained, on what, for how long."""
     parts = [f"{facts['parameters'] / 1e6:.1f} M parameters", f"{facts['steps']} steps", facts["corpus"],
-             f"{facts['wall_seconds'] / 60:.0f} minutes on {facts['threads']} threads", f"seed {facts['seed']}"]
+             f"{facts['cpu_seconds'] / 60:.0f} CPU minutes on {facts['threads']} threads", f"seed {facts['seed']}"]
     return ", ".join(parts)
 
 

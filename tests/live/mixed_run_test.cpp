@@ -112,9 +112,7 @@ TEST(MixedRun, PromptsLeaveTheDecodeStepsOfATinyModelTheirExperts) {
 }
 
 TEST(MixedRun, PromptsLeaveTheDecodeStepsOfTheSampleModelTheirExperts) {
-  const std::filesystem::path folder = std::filesystem::path(PROPHET_SOURCE_DIR) / "data/sample_model";
-  if (!std::filesystem::exists(folder / "model.safetensors"))
-    GTEST_SKIP() << "data/sample_model is not there";
+  const std::filesystem::path folder = live_model("sample");
   std::ifstream in(folder / "held_out.txt", std::ios::binary);
   const std::string text{std::istreambuf_iterator<char>(in), {}};
   constexpr std::size_t prompt_bytes = 192;

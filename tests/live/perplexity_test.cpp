@@ -284,10 +284,8 @@ TEST_F(Perplexity, TextsAndWindowsThatCannotBeScoredAreRefused) {
 /// because slow builds run this too.
 TEST_F(Perplexity, OfTheSampleModelOnTheHeldOutTextIsTransformers) {
   constexpr std::size_t windows_compared = 4;
-  const std::filesystem::path data = std::filesystem::path(PROPHET_SOURCE_DIR) / "data/sample_model";
+  const std::filesystem::path data = live_model("sample");
   const std::filesystem::path manifest = live_folder() / "fixtures/sample/manifest.json";
-  if (!std::filesystem::exists(data / "model.safetensors") || !std::filesystem::exists(manifest))
-    GTEST_SKIP() << "no data/sample_model/model.safetensors or no " << manifest;
   const nlohmann::json held_out = nlohmann::json::parse(std::ifstream(manifest)).at("held_out");
   const auto nats = held_out.at("window_nats").get<std::vector<double>>();
   PerplexityOptions options;

@@ -36,7 +36,7 @@ class KeptRouting final : public RoutingSink {
 class Transformers : public ::testing::TestWithParam<const char*> {
  protected:
   void SetUp() override { fixture_ = load_decoder_fixture(live_folder() / "fixtures" / GetParam()); }
-  [[nodiscard]] std::filesystem::path model() const { return live_folder() / "models" / GetParam(); }
+  [[nodiscard]] std::filesystem::path model() const { return live_model(GetParam()); }
   [[nodiscard]] RigOptions quarter_of_the_experts() const {
     RigOptions options;
     const auto experts = static_cast<std::uint32_t>(fixture_.experts * fixture_.sparse_layers.size());
@@ -102,7 +102,8 @@ TEST_P(Transformers, GreedyContinuationsAreTheirsThroughAQuarterOfTheExperts) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Live, Transformers,
-                         ::testing::Values("olmoe-tiny", "qwen2-moe-tiny", "qwen3-moe-tiny", "mixtral-tiny"),
+                         ::testing::Values("olmoe-tiny", "qwen2-moe-tiny", "qwen3-moe-tiny", "mixtral-tiny",
+                                           "sample"),
                          [](const auto& named) {
                            std::string name = named.param;
                            std::replace(name.begin(), name.end(), '-', '_');

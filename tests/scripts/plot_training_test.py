@@ -8,7 +8,7 @@ import unittest
 
 PLOT = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "plot_training.py"
 HEAD = "step,bytes,train_bits_per_byte,validation_bits_per_byte\n"
-FACTS = {"parameters": 5000000, "steps": 100, "corpus": "a text", "wall_seconds": 60, "threads": 2, "seed": 1,
+FACTS = {"parameters": 5000000, "steps": 100, "corpus": "a text", "cpu_seconds": 60, "threads": 2, "seed": 1,
          "validation_bits_per_byte": 1.5, "ngram_order_4_validation_bits_per_byte": 2.0}
 
 

@@ -130,6 +130,11 @@ std::filesystem::path live_folder() {
   return std::filesystem::path(PROPHET_SOURCE_DIR) / "tests/live";
 }
 
+std::filesystem::path live_model(const std::string& fixture) {
+  if (fixture == "sample") return std::filesystem::path(PROPHET_SOURCE_DIR) / "data/sample_model";
+  return live_folder() / "models" / fixture;
+}
+
 DecoderFixture load_decoder_fixture(const std::filesystem::path& folder) try {
   const Arrays arrays(folder);
   const json& model = arrays.manifest().at("model");

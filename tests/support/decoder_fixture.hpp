@@ -39,6 +39,8 @@ struct DecoderFixture {
 
 /// tests/live of the source tree: models/NAME and fixtures/NAME.
 [[nodiscard]] std::filesystem::path live_folder();
+/// The checkpoint that a fixture is of: "sample" is data/sample_model, all others lie in tests/live/models.
+[[nodiscard]] std::filesystem::path live_model(const std::string& fixture);
 
 /// Reads manifest.json and arrays.bin of a folder that scripts/make_decoder_fixtures.py made. Throws
 /// std::runtime_error with the file and what was expected, if they are not there or do not fit each other.
