@@ -132,6 +132,31 @@ def comparison_text(folder, number, rows):
             table(headings, map(comparison_line, rows)))
 
 
+def live_run(folder, has_times):
+    """What the sample model did on the device, and how far its logits are from the cpu's."""
+    document = read_json(folder / "generate.json")
+    if document is None:
+        return None
+    row, compared = document["rows"][0], document["compared_with"]
+    return {"slabs": row["slabs"], "steps": row["steps"], "hit_share": hit_share(row),
+            "step_ns_p50": row["step_ns_p50"] if has_times else None,
+            "identical_to_all_resident": document["identical_to_all_resident"],
+            "positions": compared["positions"], "other_tokens": compared["other_tokens"],
+            "largest_logit_difference": compared["largest_difference"]}
+
+
+def live_text(found):
+    if found is None:
+        return "The step `generate` left no result.\n"
+    rows = [("cache slabs", found["slabs"]), ("decode steps", found["steps"]), ("hit %", percent(found["hit_share"])),
+            ("step p50, ms", milliseconds(found["step_ns_p50"])),
+            ("identical to all experts resident", "yes" if found["identical_to_all_resident"] else "**NO**"),
+            ("logits beside the cpu device", f"at {found['positions']} positions at most "
+             f"{found['largest_logit_difference']:.1e} of the largest one; {found['other_tokens']} would choose another "
+             "token")]
+    return "The sample model of `data/sample_model`; its text is in `generate.log`.\n\n" + table(["", ""], rows)
+
+
 def calibration(folder, has_times):
     document = read_json(folder / "calibrate.json")
     if document is None:
@@ -182,7 +207,7 @@ def collect(folder):
     return {"schema_version": SCHEMA_VERSION, "test_vehicle": about["test_vehicle"],
             "times_mean_something": has_times, "machine": about, "steps": read_steps(folder),
             "tests": {status: len(names) for status, names in counts.items()},
-            "calibration": calibration(folder, has_times),
+            "live": live_run(folder, has_times), "calibration": calibration(folder, has_times),
             "replays": {str(number): rows for number, rows in compare_traces(folder, has_times).items()},
             "measurements": {name: read_json(folder / f"measure-{name}.json") for name in MEASUREMENTS}}
 
@@ -243,6 +268,7 @@ def report_text(folder, report):
         title = VEHICLE_LINE + "\n\n# What `scripts/gpu` does on the test vehicle"
     parts = [title, summary_text(report), "## Machine\n\n" + machine_text(folder, report),
              "## Steps\n\n" + steps_text(report),
+             "## A live model beside the cpu\n\n" + live_text(report["live"]),
              "## Prediction beside measurement\n\n" + replays_text(folder, report),
              "## Calibration\n\n" + calibration_text(report["calibration"])]
     for name, title in MEASUREMENTS.items():

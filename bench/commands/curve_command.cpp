@@ -12,13 +12,12 @@
 #include "bench/report/provenance.hpp"
 #include "prophet/error.hpp"
 #include "runtime/engine/batch_schedule.hpp"
-#include "runtime/trace/load_trace.hpp"
 
 namespace prophet {
 namespace {
 
 struct CurveArguments {
-  std::string trace;
+  std::string trace{sample_trace};
   std::vector<std::uint32_t> slabs;  ///< empty: eighths of all experts
   ScheduleOptions schedule;
   std::uint32_t skip_flags = sequence_flags::repetitive;
@@ -113,7 +112,7 @@ void curve(const CurveArguments& arguments) {
   }
   check_writable(arguments.json_path);
   check_writable(arguments.csv_path);
-  RoutingTrace trace = load_trace(arguments.trace);
+  RoutingTrace trace = open_trace(arguments.trace);
   const std::vector<std::uint32_t> slabs = check_slabs(arguments.slabs, trace.shape().grid);
   const Replayed replayed = collect(arguments, std::move(trace));
   warn_of_cliff(arguments, replayed);
@@ -135,8 +134,9 @@ void add_curve_command(CLI::App& app) {
   const auto arguments = std::make_shared<CurveArguments>();
   command
       ->add_option("--trace", arguments->trace,
-                   "Routing trace: .ptrace, .mrt, .mrt.xz, .npy, .npz, .csv, .jsonl")
-      ->required();
+                   "Routing trace: .ptrace, .mrt, .mrt.xz, .npy, .npz, .csv, .jsonl; sample and sample-train "
+                   "are of the bundled sample model")
+      ->capture_default_str();
   command
       ->add_option("--slabs", arguments->slabs,
                    "Cache slabs to show, separated by commas; default: eighths of all experts")

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "bench/commands/commands.hpp"
+#include "bench/commands/device_comparison.hpp"
 #include "bench/commands/live_setup.hpp"
 #include "bench/commands/replay_setup.hpp"
 #include "bench/report/live_report.hpp"
@@ -30,6 +31,7 @@ struct GenerateArguments {
   std::string json_path;
   std::string csv_path;
   std::string timeline_path;
+  std::string compare_device;
 };
 
 /// Writes tokens as they come where there is one sequence, and several one behind the other at the end.
@@ -38,12 +40,12 @@ class TokenPrinter {
   TokenPrinter(const LoadedLive& loaded, bool silent)
       : loaded_(loaded), silent_(silent), buffered_(loaded.requests.size()) {}
 
-  void operator()(std::size_t request, std::uint32_t token) {
+  void print(const NewToken& token) {
     if (silent_) return;
     const std::string piece =
-        loaded_.is_text ? std::string(1, static_cast<char>(token)) : fmt::format("{} ", token);
+        loaded_.is_text ? std::string(1, static_cast<char>(token.id)) : fmt::format("{} ", token.id);
     if (buffered_.size() > 1) {
-      buffered_[request] += piece;
+      buffered_[token.request] += piece;
       return;
     }
     std::fwrite(piece.data(), 1, piece.size(), stdout);
@@ -91,6 +93,7 @@ struct Outcome {
   LiveRow first;
   bool has_resident = false;
   bool identical = true;  ///< to all-resident, in every row
+  std::optional<DeviceComparison> compared;
 };
 
 bool same_tokens(const LiveRow& a, const LiveRow& b) {
@@ -111,17 +114,25 @@ Outcome run_cases(GenerateArguments& arguments, LoadedLive& loaded, TokenPrinter
   const std::vector<ReplayCase> cases = cases_of(arguments, session.weights().config().shape);
   Outcome outcome;
   std::vector<LiveRow> asked;
+  LogitsLog logits(loaded.requests.size());
+  const auto on_first = [&](const NewToken& token) {
+    printer.print(token);
+    if (!arguments.compare_device.empty()) logits.add(token);
+  };
   for (const ReplayCase& what : cases) {
     const bool is_first = asked.empty();
-    asked.push_back(session.run(
-        what, is_first ? ContinuousDecode::OnToken([&](std::size_t r, std::uint32_t t) { printer(r, t); })
-                       : ContinuousDecode::OnToken{}));
+    asked.push_back(
+        session.run(what, is_first ? ContinuousDecode::OnToken(on_first) : ContinuousDecode::OnToken{}));
     if (!is_first) continue;
     printer.finish();
     if (!arguments.timeline_path.empty()) session.write_timeline(arguments.timeline_path);
     if (!wants_rows(arguments)) break;
   }
   outcome.first = asked.front();
+  if (!arguments.compare_device.empty()) {
+    outcome.compared =
+        compare_with_device(arguments.live, loaded, arguments.compare_device, outcome.first, logits);
+  }
   if (!wants_rows(arguments)) return outcome;
   const LiveRow& resident = session.all_resident();
   outcome.has_resident = resident.row.ran;
@@ -139,6 +150,26 @@ Outcome run_cases(GenerateArguments& arguments, LoadedLive& loaded, TokenPrinter
   return outcome;
 }
 
+std::string comparison_text(const DeviceComparison& compared) {
+  return fmt::format(
+      "beside {}: logits of {} positions differ by at most {:.1e} of the largest one of a position (prompt "
+      "{}, "
+      "new token {}); {} would choose another token\n",
+      compared.device, compared.positions, compared.largest_difference, compared.request, compared.position,
+      compared.other_tokens);
+}
+
+nlohmann::json comparison_json(const DeviceComparison& compared) {
+  return {{"device", compared.device},
+          {"positions", compared.positions},
+          {"other_tokens", compared.other_tokens},
+          {"largest_difference", compared.largest_difference},
+          {"request", compared.request},
+          {"position", compared.position},
+          {"tolerance", device_tolerance},
+          {"agrees", compared.agrees()}};
+}
+
 std::string remarks(const Outcome& outcome) {
   const ReplayMetrics& m = outcome.rows.front().row.metrics;
   std::string text =
@@ -154,6 +185,7 @@ std::string remarks(const Outcome& outcome) {
   text += outcome.has_resident
               ? fmt::format("identical to all-resident: {}\n", outcome.identical ? "yes" : "NO")
               : std::string("all-resident has no row: this device has not the memory for it\n");
+  if (outcome.compared) text += comparison_text(*outcome.compared);
   return text;
 }
 
@@ -165,6 +197,7 @@ nlohmann::json document_of(const GenerateArguments& arguments, const LoadedLive&
                              {"continuations", nlohmann::json::array()},
                              {"identical_to_all_resident", nullptr}};
   if (outcome.has_resident) document["identical_to_all_resident"] = outcome.identical;
+  if (outcome.compared) document["compared_with"] = comparison_json(*outcome.compared);
   for (const ReportedRow& reported : outcome.rows) document["rows"].push_back(row_json(reported));
   if (!outcome.rows.empty()) document["layers"] = layers_json(outcome.rows.front());
   for (std::size_t r = 0; r < loaded.requests.size(); ++r) {
@@ -202,6 +235,14 @@ void generate(GenerateArguments& arguments) {
     throw Error(ErrorCode::check_failed,
                 "tokens or logits differ from all-resident, expected the same bits whatever the cache does");
   }
+  if (outcome.compared && !outcome.compared->agrees()) {
+    throw Error(
+        ErrorCode::check_failed,
+        fmt::format("prompt {}, new token {}: a logit differs from {}'s by {:.1e} of the largest one, "
+                    "expected at most {:.0e}",
+                    outcome.compared->request, outcome.compared->position, outcome.compared->device,
+                    outcome.compared->largest_difference, device_tolerance));
+  }
 }
 
 }  // namespace
@@ -233,6 +274,9 @@ void add_generate_command(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--prefetch-width", arguments->what.prefetch_width,
                       "Experts prefetched a layer at most; 0: top-k x batch");
+  command->add_option("--compare-device", arguments->compare_device,
+                      "Compare the first row's logits with those of this device, such as cpu beside --device "
+                      "cuda; a difference beyond 1e-3 fails");
   command->add_option("--json", arguments->json_path,
                       "Write the result as JSON (- is stdout, without the text)");
   command->add_option("--csv", arguments->csv_path, "Write the rows as CSV (- is stdout, without the text)");

@@ -9,12 +9,12 @@
 #include <string_view>
 #include <utility>
 
+#include "bench/commands/bundled_traces.hpp"
 #include "prophet/error.hpp"
 #include "prophet/limits.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/model/decoder_config.hpp"
 #include "runtime/model/gpu_profile.hpp"
-#include "runtime/trace/load_trace.hpp"
 
 namespace prophet {
 namespace {
@@ -271,15 +271,20 @@ std::unique_ptr<LoadedLive> load_live(const LiveSetup& setup) {
   loaded->is_text = config.architecture.vocab_size == byte_vocabulary;
   loaded->requests = read_requests(setup, config);
   if (!setup.train_trace.empty()) {
-    loaded->training = load_trace(setup.train_trace);
+    loaded->training = open_trace(setup.train_trace);
     loaded->has_training = true;
   }
   loaded->link_gb_per_s = setup.link_gb_per_s;
   if (!setup.link_like.empty()) loaded->link_gb_per_s = measure_link_like(setup, *loaded);
-  LiveSessionOptions options = session_options(setup, *loaded);
-  options.device_options.link_bytes_per_s = loaded->link_gb_per_s * 1e9;
-  loaded->session = std::make_unique<LiveSession>(std::move(options), loaded->requests);
+  LiveSetup throttled = setup;
+  throttled.link_gb_per_s = loaded->link_gb_per_s;
+  loaded->session = make_live_session(throttled, *loaded, loaded->requests);
   return loaded;
+}
+
+std::unique_ptr<LiveSession> make_live_session(const LiveSetup& setup, const LoadedLive& loaded,
+                                               std::span<const LiveRequest> requests) {
+  return std::make_unique<LiveSession>(session_options(setup, loaded), requests);
 }
 
 }  // namespace prophet

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -58,5 +59,9 @@ struct LoadedLive {
 /// together or a text prompt of a model whose tokens are not bytes, Error{bad_input} for files, and what
 /// LiveSession throws.
 [[nodiscard]] std::unique_ptr<LoadedLive> load_live(const LiveSetup& setup);
+
+/// A session of the same model and options over other requests, which must outlive it as `loaded` must.
+[[nodiscard]] std::unique_ptr<LiveSession> make_live_session(const LiveSetup& setup, const LoadedLive& loaded,
+                                                             std::span<const LiveRequest> requests);
 
 }  // namespace prophet

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "bench/commands/commands.hpp"
+#include "bench/commands/replay_provenance.hpp"
 #include "bench/commands/replay_setup.hpp"
 #include "bench/report/provenance.hpp"
 #include "bench/report/remarks.hpp"

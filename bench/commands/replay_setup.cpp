@@ -6,18 +6,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "bench/report/provenance.hpp"
 #include "prophet/error.hpp"
 #include "prophet/limits.hpp"
 #include "runtime/base/checked.hpp"
 #include "runtime/base/log.hpp"
-#include "runtime/base/version.hpp"
 #include "runtime/device/cuda_driver.hpp"
-#include "runtime/memory/arena.hpp"
-#include "runtime/model/load_model.hpp"
-#include "runtime/trace/load_trace.hpp"
 
 namespace prophet {
 namespace {
@@ -52,28 +47,17 @@ std::uint64_t option_bytes(const char* option, std::uint64_t value, std::uint64_
   return value * unit_bytes;
 }
 
-void check_fit(const ReplaySetup& setup, const RoutingTrace& trace, const ModelShape& model) {
-  const auto refuse = [&](const char* what, std::uint32_t traced, std::uint32_t expected) {
-    throw Error(ErrorCode::bad_input,
-                fmt::format("{}: the trace has {} {}, but {} has {}: expected a trace of that "
-                            "model",
-                            setup.trace, traced, what, model.name, expected));
-  };
-  const TraceShape& shape = trace.shape();
-  if (shape.grid.layers != model.grid.layers) refuse("MoE layers", shape.grid.layers, model.grid.layers);
-  if (shape.grid.experts != model.grid.experts)
-    refuse("experts a layer", shape.grid.experts, model.grid.experts);
-  if (shape.top_k != model.top_k) refuse("experts a token (top-k)", shape.top_k, model.top_k);
-}
-
-Workload choose_workload(const ReplaySetup& setup, const ModelShape& model) {
+Workload choose_workload(const ReplaySetup& setup, const TraceToReplay& source) {
+  const ModelShape& model = source.model;
   const Dtype dtype = setup.expert_dtype.empty() ? model.expert_dtype : parse_dtype(setup.expert_dtype);
-  const Workload real = real_workload(model, dtype);
+  Workload real = real_workload(model, dtype);
+  real.grid = source.trace.shape().grid;
+  real.top_k = source.trace.shape().top_k;
   if (!scales_experts(setup)) return real;
   // Half of the memory holds the host store, half the all-resident baseline's slabs.
   const std::uint64_t store_bytes =
       option_bytes("--host-memory", setup.host_memory_mib.value_or(default_host_memory_mib), 1ULL << 20) / 2;
-  return scaled_workload(real, store_bytes / model.grid.size());
+  return scaled_workload(real, store_bytes / real.grid.size());
 }
 
 GraphUse graph_use(const std::string& name) {
@@ -102,41 +86,10 @@ SessionOptions session_options(const ReplaySetup& setup, const Workload& workloa
   return options;
 }
 
-std::string device_line(const DeviceInfo& device, double link_bytes_per_s) {
-  if (!device.times_mean_something) return fmt::format("device  {}\n", device.name);
-  return fmt::format("device  {}{}; link {:.2f} GB/s as measured on it\n", device.name,
-                     device.simulated ? ": all times are SIMULATED" : ": wall clock", link_bytes_per_s / 1e9);
-}
-
-/// How the host store came to be pinned.
-std::string pinned_line(const CudaMemoryReport& memory, bool has_times) {
-  return fmt::format("pinned  {:.2f} GB and {} bytes in excess, {}, {}{}\n",
-                     static_cast<double>(memory.pinned_bytes) / 1e9, memory.pinned_excess_bytes, memory.pages,
-                     memory.numa,
-                     has_times ? fmt::format("; mapped in {:.2f} s, registered in {:.2f} s",
-                                             static_cast<double>(memory.map_ns) / 1e9,
-                                             static_cast<double>(memory.register_ns) / 1e9)
-                               : "");
-}
-
-/// Which experts the library computes.
-std::string crossover_line(std::optional<std::uint32_t> crossover_rows) {
-  if (!crossover_rows) return "experts by the few-token kernel, whatever their rows\n";
-  return fmt::format("experts by cuBLAS from {} rows on, below by the few-token kernel\n", *crossover_rows);
-}
-
-std::string gigabytes(std::uint64_t bytes) {
-  return fmt::format("{:.2f} GB", static_cast<double>(bytes) / 1e9);
-}
-
 }  // namespace
 
 void add_replay_options(CLI::App& command, ReplaySetup& setup) {
-  command
-      .add_option("--trace", setup.trace, "Routing trace: .ptrace, .mrt, .mrt.xz, .npy, .npz, .csv, .jsonl")
-      ->required();
-  command.add_option("--model", setup.model, "Model name (see prophet models) or a Hugging Face config.json")
-      ->required();
+  add_trace_options(command, setup.source);
   command.add_option("--device", setup.device, "cpu, sim:PROFILE (see prophet profiles), cuda[:N]")
       ->capture_default_str();
   command.add_option(
@@ -158,14 +111,6 @@ void add_replay_options(CLI::App& command, ReplaySetup& setup) {
   command.add_option(
       "--chunk-kib", setup.chunk_kib,
       "A prefetch is copied in chunks of so many KiB; 0: 2048, or an eighth of an expert on the cpu device");
-  command
-      .add_option("--skip-flags", setup.skip_flags,
-                  "Leave out sequences with any of these flags: 1 finished, 2 repetitive, 4 batched step, 8 "
-                  "duplicate")
-      ->capture_default_str();
-  command.add_option(
-      "--train-fraction", setup.train_fraction,
-      "Share of the sequences that only calibrate; default: 0.5 when a policy or predictor learns, else 0");
   command.add_option("--link-gbps", setup.link_gb_per_s,
                      "cpu device: throttle the link to so many GB/s; 0: none");
   command.add_option(
@@ -221,16 +166,12 @@ std::unique_ptr<LoadedReplay> load_replay(const ReplaySetup& setup, bool learns)
   check_writable(setup.json_path);
   check_writable(setup.csv_path);
   auto loaded = std::make_unique<LoadedReplay>();
-  loaded->model = load_model(setup.model);
-  loaded->trace = load_trace(setup.trace);
-  check_fit(setup, loaded->trace, loaded->model);
-  const double fraction = setup.train_fraction >= 0 ? setup.train_fraction : (learns ? 0.5 : 0.0);
-  loaded->split = split_sequences(loaded->trace, setup.skip_flags, fraction, setup.seed);
-  const Workload workload = choose_workload(setup, loaded->model);
+  loaded->source = load_trace_to_replay(setup.source, learns, setup.seed);
+  const Workload workload = choose_workload(setup, loaded->source);
   SessionOptions options = session_options(setup, workload);
   if (options.steps == 0 && runs_in_real_time(setup))
     options.steps = loaded->default_steps_applied = real_time_default_steps;
-  loaded->session = std::make_unique<ReplaySession>(loaded->trace, loaded->split, workload,
+  loaded->session = std::make_unique<ReplaySession>(loaded->source.trace, loaded->source.split, workload,
                                                     std::move(options), terminal_progress(setup.quiet));
   return loaded;
 }
@@ -245,7 +186,9 @@ std::uint32_t slabs_of_fraction(double fraction, const ExpertGrid& grid) {
 void warn_below_cycle(const ReplayCase& what, std::uint32_t top_k, const RequestGroups& requests) {
   const std::uint64_t one_token = std::uint64_t{requests.grid.layers} * top_k;
   const std::uint64_t passes = requests.groups() / requests.grid.layers;
-  const std::uint64_t cycle = passes == 0 ? one_token : std::max(one_token, requests.requests() / passes);
+  // Prompts run between decode steps, and their passes want more experts than one lane's step does.
+  const std::uint64_t cycle =
+      what.batch == 1 || passes == 0 ? one_token : std::max(one_token, requests.requests() / passes);
   if (what.slabs >= cycle) return;
   const std::string step =
       what.batch == 1 ? fmt::format("the {} experts ({} layers x top-{}) that one token passes", cycle,
@@ -256,78 +199,6 @@ void warn_below_cycle(const ReplayCase& what, std::uint32_t top_k, const Request
       fmt::format("{} cache slabs are fewer than {}: least recently used experts are then thrown out just "
                   "before they are wanted again, and LRU's hit rate falls off a cliff",
                   what.slabs, step));
-}
-
-std::string replay_preamble(const ReplaySetup& setup, LoadedReplay& loaded, const ReplayCase& what) {
-  const TraceProvenance& origin = loaded.trace.provenance();
-  const Workload& w = loaded.session->workload();
-  const DeviceInfo& device = loaded.session->device_info();
-  const std::uint64_t slab_bytes = Arena::plan(w.expert_bytes, what.slabs + what.staging_slabs).total_bytes();
-  const std::uint64_t dense_bytes = w.dense_bytes_per_layer * w.grid.layers + w.lookup_bytes;
-  std::string text;
-  text += fmt::format("trace   {}: {}{}\n", setup.trace,
-                      origin.model.empty() || origin.model == "unknown" ? "model not named" : origin.model,
-                      origin.synthetic ? ", SYNTHETIC" : "");
-  if (!origin.source.empty())
-    text += fmt::format("        {} ({})\n", origin.source,
-                        origin.licence == "unknown" ? "licence unknown" : origin.licence);
-  text += fmt::format("        {} sequences: {} replayed, {} for calibration, {} skipped by flags {}\n",
-                      loaded.trace.sequences().size(), loaded.split.test.size(), loaded.split.train.size(),
-                      loaded.split.skipped, setup.skip_flags);
-  text += fmt::format("model   {}: {} MoE layers x {} experts, top-{}; an expert is {:.3f} MB{}\n",
-                      loaded.model.name, w.grid.layers, w.grid.experts, w.top_k,
-                      static_cast<double>(w.expert_bytes) / 1e6,
-                      w.scale > 1.0 ? fmt::format(", the real size divided by {:.1f}", w.scale) : "");
-  text += device_line(device, loaded.session->link_bytes_per_s());
-  text += fmt::format(
-      "memory  {} cache + {} staging slabs = {}, always-resident weights {}; all experts would be {}\n",
-      what.slabs, what.staging_slabs, gigabytes(slab_bytes), gigabytes(dense_bytes),
-      gigabytes(w.expert_bytes * w.grid.size()));
-  if (const auto pinned = loaded.session->cuda_memory())
-    text += pinned_line(*pinned, device.times_mean_something);
-  if (loaded.session->cuda() != nullptr) text += crossover_line(loaded.session->cuda()->crossover_rows());
-  text += "command " + command_line_text() + "\n";
-  const Version version = program_version();
-  text += fmt::format(
-      "run     seed {}, {}prophet {} ({}{}){}\n", setup.seed,
-      setup.repetitions > 1 ? fmt::format("each row the median of {} repetitions, ", setup.repetitions) : "",
-      version.version, version.git_commit, version.git_dirty ? ", modified" : "",
-      loaded.default_steps_applied != 0
-          ? fmt::format("; the first {} decode steps, --steps asks for more", loaded.default_steps_applied)
-          : "");
-  return text;
-}
-
-nlohmann::json replay_provenance(const ReplaySetup& setup, LoadedReplay& loaded) {
-  nlohmann::json provenance = provenance_json();
-  add_trace_provenance(provenance, setup.trace, loaded.trace);
-  const Workload& w = loaded.session->workload();
-  const DeviceInfo& device = loaded.session->device_info();
-  provenance["sequences_replayed"] = loaded.split.test.size();
-  provenance["sequences_training"] = loaded.split.train.size();
-  provenance["sequences_skipped"] = loaded.split.skipped;
-  provenance["model"] = loaded.model.name;
-  provenance["model_source"] = loaded.model.source;
-  provenance["layers"] = w.grid.layers;
-  provenance["experts"] = w.grid.experts;
-  provenance["top_k"] = w.top_k;
-  provenance["expert_bytes"] = w.expert_bytes;
-  provenance["expert_scale"] = w.scale;
-  provenance["dense_bytes_per_layer"] = w.dense_bytes_per_layer;
-  provenance["lookup_bytes"] = w.lookup_bytes;
-  provenance["device"] = device.name;
-  provenance["device_memory_bytes"] = device.memory_bytes;
-  provenance["simulated"] = device.simulated;
-  provenance["device_kind"] = device.kind;
-  provenance["graph"] = setup.graph;
-  provenance["times_mean_something"] = device.times_mean_something;
-  provenance["link_bytes_per_s"] = nullptr;
-  if (device.times_mean_something) provenance["link_bytes_per_s"] = loaded.session->link_bytes_per_s();
-  if (const CudaDevice* const cuda = loaded.session->cuda(); cuda != nullptr)
-    provenance["crossover_rows"] = cuda->crossover_rows().value_or(0);
-  provenance["seed"] = setup.seed;
-  provenance["repetitions"] = setup.repetitions;
-  return provenance;
 }
 
 ReplaySession::Progress terminal_progress(bool quiet) {

@@ -3,23 +3,19 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <memory>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 
+#include "bench/commands/replay_trace.hpp"
 #include "runtime/engine/replay_session.hpp"
-#include "runtime/model/model_shape.hpp"
 
 namespace prophet {
 
 /// The options that `replay` and `sweep` share.
 struct ReplaySetup {
-  std::string trace;
-  std::string model;
+  TraceSetup source;
   std::string device = "cpu";
   std::string expert_dtype;  ///< empty: as the model ships
-  std::uint32_t skip_flags = sequence_flags::repetitive;
-  double train_fraction = -1;  ///< negative: 0.5 when something must learn, else 0
   std::uint64_t steps = 0;
   std::uint32_t repetitions = 1;
   std::optional<std::uint32_t> staging_slabs;  ///< absent: top-k of the model
@@ -43,9 +39,7 @@ void add_replay_options(CLI::App& command, ReplaySetup& setup);
 
 /// Everything loaded, checked against each other and ready to run.
 struct LoadedReplay {
-  RoutingTrace trace;
-  ModelShape model;
-  SequenceSplit split;
+  TraceToReplay source;
   std::uint64_t default_steps_applied = 0;  ///< of the cpu device, when --steps was not given
   std::unique_ptr<ReplaySession> session;
 };
@@ -59,12 +53,6 @@ struct LoadedReplay {
 
 /// Warns when a step's cycle is longer than the cache: global LRU falls off a cliff there.
 void warn_below_cycle(const ReplayCase& what, std::uint32_t top_k, const RequestGroups& requests);
-
-/// The head of the human report: what was replayed, where, and every term of the memory.
-[[nodiscard]] std::string replay_preamble(const ReplaySetup& setup, LoadedReplay& loaded,
-                                          const ReplayCase& what);
-/// The same as JSON.
-[[nodiscard]] nlohmann::json replay_provenance(const ReplaySetup& setup, LoadedReplay& loaded);
 
 /// A progress line on stderr when that is a terminal and `quiet` is false; otherwise nothing.
 [[nodiscard]] ReplaySession::Progress terminal_progress(bool quiet);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "bench/commands/commands.hpp"
+#include "bench/commands/replay_provenance.hpp"
 #include "bench/commands/replay_setup.hpp"
 #include "bench/report/provenance.hpp"
 #include "bench/report/replay_rows.hpp"

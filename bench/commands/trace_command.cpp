@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "bench/commands/bundled_traces.hpp"
 #include "bench/commands/commands.hpp"
 #include "bench/commands/trace_files.hpp"
 #include "bench/commands/trace_info.hpp"
@@ -15,7 +16,6 @@
 #include "prophet/error.hpp"
 #include "runtime/base/log.hpp"
 #include "runtime/trace/atomic_file.hpp"
-#include "runtime/trace/load_trace.hpp"
 #include "runtime/trace/synth.hpp"
 
 namespace prophet {
@@ -30,8 +30,12 @@ struct Paths {
   bool force = false;
 };
 
-void add_input(CLI::App& command, Paths& paths) {
-  command.add_option("IN", paths.in, fmt::format("Trace to read: {}", formats_help))->required();
+std::string trace_help() {
+  return fmt::format("Trace to read: {}; or sample or sample-train, the bundled ones", formats_help);
+}
+
+void add_input(CLI::App& command, Paths& paths, const std::string& help = trace_help()) {
+  command.add_option("IN", paths.in, help)->required();
 }
 
 void add_output(CLI::App& command, Paths& paths) {
@@ -58,7 +62,7 @@ struct InfoArguments {
 };
 
 void run_info(const InfoArguments& arguments) {
-  const RoutingTrace trace = load_trace(arguments.in);
+  const RoutingTrace trace = open_trace(arguments.in);
   const TraceStatistics statistics = measure_trace(trace, arguments.options);
   const TraceInfo info{arguments.in, trace, arguments.options, statistics};
   if (!arguments.json.empty()) {
@@ -74,7 +78,7 @@ void add_info(CLI::App& trace) {
   auto& command =
       *trace.add_subcommand("info", "Say what a trace holds, where it is from and how local its routing is");
   const auto arguments = std::make_shared<InfoArguments>();
-  command.add_option("FILE", arguments->in, fmt::format("Trace to read: {}", formats_help))->required();
+  command.add_option("FILE", arguments->in, trace_help())->required();
   command.add_option("--json", arguments->json, "Write the same to this file as JSON")->type_name("FILE");
   command
       .add_option("--skip-flags", arguments->options.skip_flags,
@@ -103,7 +107,7 @@ void add_import(CLI::App& trace) {
       *trace.add_subcommand("import", "Bring routing from another format, and say what its file does not");
   const auto arguments = std::make_shared<ImportArguments>();
   ImportOptions& options = arguments->options;
-  add_input(command, arguments->paths);
+  add_input(command, arguments->paths, fmt::format("Trace to read: {}", formats_help));
   add_output(command, arguments->paths);
   command.add_option("--model", options.model, "Name of the traced model")->type_name("NAME");
   command
@@ -132,14 +136,23 @@ void add_import(CLI::App& trace) {
   });
 }
 
+struct ExportArguments {
+  Paths paths;
+  bool keeps_weights = true;
+};
+
 void add_export(CLI::App& trace) {
   auto& command = *trace.add_subcommand("export", "Write a trace in another format");
-  const auto paths = std::make_shared<Paths>();
-  add_input(command, *paths);
-  add_output(command, *paths);
-  command.callback([paths] {
-    check_output(paths->out, paths->force);
-    write_and_report(load_trace(paths->in), *paths);
+  const auto arguments = std::make_shared<ExportArguments>();
+  add_input(command, arguments->paths);
+  add_output(command, arguments->paths);
+  command.add_flag("!--no-weights", arguments->keeps_weights,
+                   "Leave the routers' weights out: replays need none, and they are most of a file");
+  command.callback([arguments] {
+    const Paths& paths = arguments->paths;
+    check_output(paths.out, paths.force);
+    const RoutingTrace read = open_trace(paths.in);
+    write_and_report(arguments->keeps_weights ? read : without_weights(read), paths);
   });
 }
 
@@ -227,7 +240,7 @@ void add_slice(CLI::App& trace) {
   command.callback([arguments] {
     const auto [first, last] = parse_range(arguments->sequences);
     check_output(arguments->paths.out, arguments->paths.force);
-    write_and_report(slice_sequences(load_trace(arguments->paths.in), first, last), arguments->paths);
+    write_and_report(slice_sequences(open_trace(arguments->paths.in), first, last), arguments->paths);
   });
 }
 

@@ -125,6 +125,11 @@ void write_trace_as(const RoutingTrace& trace, const std::filesystem::path& path
   export_for(path)(trace, path);
 }
 
+RoutingTrace without_weights(const RoutingTrace& trace) {
+  return RoutingTrace(trace.shape(), trace.provenance(), {trace.sequences().begin(), trace.sequences().end()},
+                      {trace.id_storage().begin(), trace.id_storage().end()}, {});
+}
+
 RoutingTrace slice_sequences(const RoutingTrace& trace, std::uint64_t first, std::uint64_t last) {
   if (first >= last || last > trace.sequences().size()) {
     throw Error(ErrorCode::usage,

@@ -7,7 +7,7 @@
 
 namespace prophet {
 
-/// Loads a trace of any format and lets `options` complete what the file says. Throws Error{usage} when an
+/// Loads a file of any format and lets `options` complete what the file says. Throws Error{usage} when an
 /// option does not apply to the file's format, Error{bad_input} as load_trace does.
 [[nodiscard]] RoutingTrace load_trace_with(const std::filesystem::path& path, const ImportOptions& options);
 
@@ -18,6 +18,9 @@ void check_output(const std::filesystem::path& path, bool force);
 /// Writes a trace in the format that the path's ending names, and warns of what that format cannot hold.
 /// Throws as the exporters do; nothing is left behind then.
 void write_trace_as(const RoutingTrace& trace, const std::filesystem::path& path);
+
+/// The same trace without its routers' weights.
+[[nodiscard]] RoutingTrace without_weights(const RoutingTrace& trace);
 
 /// Sequences `first` to `last` - 1 as a trace of their own; the note says so. Throws Error{usage} when there
 /// are no such sequences.

@@ -109,8 +109,8 @@ struct Entry {
 };
 
 std::vector<Entry> read_catalogue() {
-  const auto& file = embedded_files().front();
-  const auto json = parse_json_object(file.text, "catalogue.json", limits::config_json_bytes_max);
+  const auto& file = embedded_model_data().front();
+  const auto json = parse_json_object(file.contents, "catalogue.json", limits::config_json_bytes_max);
   std::vector<Entry> entries;
   for (const auto& fields : JsonFields(json, "catalogue.json").children("models")) {
     Entry entry{shape_of(architecture_of(fields)), {}};

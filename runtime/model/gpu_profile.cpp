@@ -18,13 +18,13 @@ namespace {
 namespace fs = std::filesystem;
 
 std::span<const EmbeddedFile> shipped_profiles() {
-  return embedded_files().subspan(1);
+  return embedded_model_data().subspan(1);
 }
 
 ParsedProfile load(std::string_view name_or_path) {
   const auto wanted = lower_case(name_or_path);
   for (const auto& file : shipped_profiles()) {
-    if (file.name == wanted) return parse_profile_text(file.text, file.name);
+    if (file.name == wanted) return parse_profile_text(file.contents, file.name);
   }
   const fs::path path{std::string(name_or_path)};
   std::error_code ignored;

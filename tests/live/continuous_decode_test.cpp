@@ -93,7 +93,8 @@ TEST_F(ContinuousDecoding, LanesThatAreDoneTakeTheNextRequestAtOnce) {
   std::vector<std::size_t> started;
   std::vector<std::uint32_t> left(requests.size());
   std::size_t running = 0;
-  (void)decode(requests, in_lanes(lanes), {}, [&](std::size_t r, std::uint32_t) {
+  (void)decode(requests, in_lanes(lanes), {}, [&](const NewToken& token) {
+    const std::size_t r = token.request;
     if (left[r] == 0) {
       started.push_back(r);
       left[r] = requests[r].new_tokens_max;

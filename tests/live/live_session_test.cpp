@@ -129,7 +129,7 @@ TEST(LiveSession, TokensArriveAsTheyAreMadeAndTheSinkSeesEveryLayer) {
   std::vector<std::vector<std::uint32_t>> told(requests.size());
   CountingSink sink;
   const LiveRow row = session.run(
-      tight_case(), [&](std::size_t r, std::uint32_t token) { told[r].push_back(token); }, &sink);
+      tight_case(), [&](const NewToken& token) { told[token.request].push_back(token.id); }, &sink);
   for (std::size_t r = 0; r < requests.size(); ++r) EXPECT_EQ(told[r], row.continuations[r].tokens);
   EXPECT_EQ(sink.tokens, row.row.metrics.tokens * session.weights().config().shape.grid.layers);
 }

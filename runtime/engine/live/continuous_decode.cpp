@@ -115,7 +115,7 @@ void ContinuousDecode::add_token(Lane& lane, std::span<const float> logits) {
   continuation.ended = options_.stops_at_eos && is_end(lane.next_token);
   if (continuation.ended || continuation.tokens.size() == requests_[request].new_tokens_max)
     lane.request.reset();
-  if (on_token_) on_token_(request, lane.next_token);
+  if (on_token_) on_token_({request, lane.next_token, logits});
 }
 
 bool ContinuousDecode::is_end(std::uint32_t token) const noexcept {

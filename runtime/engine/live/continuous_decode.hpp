@@ -27,6 +27,13 @@ struct Continuation {
   bool ended = false;  ///< by one of the model's end-of-text ids, which is the last of `tokens`
 };
 
+/// A token that a request has got.
+struct NewToken {
+  std::size_t request = 0;
+  std::uint32_t id = 0;
+  std::span<const float> logits;  ///< [vocab] that it was chosen by; a view, valid during the call
+};
+
 struct DecodeOptions {
   std::uint32_t lanes = 1;
   std::uint32_t prefill_chunk_tokens = 512;  ///< of one pass; not 0
@@ -43,7 +50,7 @@ struct DecodeOptions {
 class ContinuousDecode {
  public:
   /// Told of every new token, in order for each request.
-  using OnToken = std::function<void(std::size_t request, std::uint32_t token)>;
+  using OnToken = std::function<void(const NewToken& token)>;
 
   /// Throws Error{usage} for a request without prompt or one that does not fit the model's KV memory, naming
   /// it; and for no lanes.

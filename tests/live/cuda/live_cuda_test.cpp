@@ -22,7 +22,7 @@ namespace {
 constexpr double tolerance = 1e-4;
 constexpr std::uint32_t prompt_tokens = 20;
 constexpr std::uint32_t decoded_tokens = 6;
-constexpr std::array models{"olmoe-tiny", "qwen2-moe-tiny", "qwen3-moe-tiny", "mixtral-tiny"};
+constexpr std::array models{"olmoe-tiny", "qwen2-moe-tiny", "qwen3-moe-tiny", "mixtral-tiny", "sample"};
 
 /// Every choice of every router, in the order of the steps.
 class Choices final : public RoutingSink {
@@ -50,7 +50,7 @@ RigOptions rig_options(std::uint32_t slabs) {
 
 /// A prompt in one pass, then a token a step.
 Ran run(Device& device, const char* model, RigOptions options) {
-  LiveRig rig(device, live_folder() / "models" / model, options);
+  LiveRig rig(device, live_model(model), options);
   Choices choices;
   rig.model().set_sink(&choices);
   const DecoderFixture fixture = load_decoder_fixture(live_folder() / "fixtures" / model);
@@ -72,7 +72,7 @@ Ran run(Device& device, const char* model, RigOptions options) {
 
 /// A sequence that begins while another goes on: the step's last token has the shorter context.
 std::vector<float> beside_a_longer_one(Device& device, const char* model) {
-  LiveRig rig(device, live_folder() / "models" / model, rig_options(5));
+  LiveRig rig(device, live_model(model), rig_options(5));
   const DecoderFixture fixture = load_decoder_fixture(live_folder() / "fixtures" / model);
   std::vector<LiveToken> inputs;
   for (std::uint32_t t = 0; t < prompt_tokens; ++t)

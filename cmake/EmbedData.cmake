@@ -1,5 +1,6 @@
-# Turns data files into one C++ source that holds their bytes, so that the library needs no path at run time.
-# Run as a script: -DOUTPUT=file.cpp -DFILES="a.json,b.json"; the file's stem is its name.
+# Turns data files into one C++ source that holds their bytes, so that no path is needed at run time. Run as a script:
+# -DOUTPUT=file.cpp -DHEADER=header -DFUNCTION=name -DFILES="a.json,b.json". HEADER declares the function FUNCTION, which
+# gives the files as EmbeddedFile in that order; a file's stem is its name.
 string(REPLACE "," ";" FILES "${FILES}")
 set(entries "")
 foreach(file IN LISTS FILES)
@@ -11,7 +12,7 @@ foreach(file IN LISTS FILES)
   string(APPEND entries "    EmbeddedFile{\"${stem}\", {${symbol}, sizeof(${symbol}) - 1}},\n")
 endforeach()
 file(WRITE ${OUTPUT}
-"#include \"runtime/model/embedded_data.hpp\"
+"#include \"${HEADER}\"
 
 namespace prophet {
 namespace {
@@ -22,7 +23,7 @@ ${entries}};
 
 }  // namespace
 
-std::span<const EmbeddedFile> embedded_files() noexcept { return files; }
+std::span<const EmbeddedFile> ${FUNCTION}() noexcept { return files; }
 
 }  // namespace prophet
 ")
