@@ -50,6 +50,10 @@ int run(int argc, char** argv) {
     std::fprintf(stderr, "prophet: %s; see prophet --help\n", error.what());
     return static_cast<int>(prophet::ErrorCode::usage);
   }
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    throw prophet::Error(prophet::ErrorCode::check_failed,
+                         "stdout: not all of the result could be written, expected room for it");
+  }
   return 0;
 }
 

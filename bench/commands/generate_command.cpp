@@ -68,10 +68,6 @@ class TokenPrinter {
   std::vector<std::string> buffered_;  ///< [requests], of several
 };
 
-bool is_plain_lru(const ReplayCase& what) {
-  return what.policy == "lru" && what.predictor == "none";
-}
-
 /// One case for each size that was asked for, in that order.
 std::vector<ReplayCase> cases_of(const GenerateArguments& arguments, const ModelShape& shape) {
   std::vector<std::uint32_t> sizes = arguments.slabs;
@@ -144,7 +140,7 @@ Outcome run_cases(GenerateArguments& arguments, LoadedLive& loaded, TokenPrinter
     warn_below_cycle(cases[c], session.weights().config().shape.top_k, session.requests_of_experts());
     const ClairvoyantBound bound = session.bound(cases[c]);
     add(asked[c], bound, false);
-    if (!is_plain_lru(cases[c])) add(session.on_demand_lru(cases[c]), bound, true);
+    if (!cases[c].is_on_demand_lru()) add(session.on_demand_lru(cases[c]), bound, true);
   }
   if (outcome.has_resident) add(resident, session.bound(cases.back()), true);
   return outcome;
@@ -267,6 +263,10 @@ void add_generate_command(CLI::App& app) {
       ->add_option("--predictor", arguments->what.predictor,
                    "none, previous-token; static, transition, history (with --train-trace); oracle (bound)")
       ->capture_default_str();
+  command->add_option(
+      "--train-trace", arguments->live.train_trace,
+      "Routing trace of this model that policies and predictors learn from; sample-train is the "
+      "sample model's");
   command->add_option(
       "--staging-slabs", arguments->staging_slabs,
       "Slabs on top of the cache for experts that pass through and for prefetches; default: top-k");

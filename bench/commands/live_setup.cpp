@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "bench/commands/bundled_traces.hpp"
+#include "bench/commands/token_file.hpp"
 #include "prophet/error.hpp"
 #include "prophet/limits.hpp"
 #include "runtime/base/log.hpp"
@@ -18,9 +19,6 @@
 
 namespace prophet {
 namespace {
-
-/// A vocabulary of so many tokens is that of bytes.
-constexpr std::uint32_t byte_vocabulary = 256;
 
 std::vector<std::uint32_t> parse_ids(std::string_view text) {
   std::vector<std::uint32_t> ids;
@@ -80,7 +78,8 @@ LiveRequest forced_request(const std::string& text, const std::string& path, con
 std::vector<LiveRequest> read_requests(const LiveSetup& setup, const DecoderConfig& config) {
   std::vector<std::string> texts = setup.prompts;
   for (const std::string& path : setup.prompt_files) texts.push_back(read_prompt(path));
-  if ((!texts.empty() || !setup.text_files.empty()) && config.architecture.vocab_size != byte_vocabulary) {
+  if ((!texts.empty() || !setup.text_files.empty()) &&
+      config.architecture.vocab_size != byte_vocabulary_tokens) {
     throw Error(ErrorCode::usage,
                 fmt::format("{}: its {} tokens are not bytes, and Prophet has no other tokeniser: expected "
                             "--prompt-ids instead of a text",
@@ -246,8 +245,6 @@ void add_live_options(CLI::App& command, LiveSetup& setup) {
       ->capture_default_str();
   command.add_flag("!--no-prefill-bypass", setup.bypass_prefill,
                    "Let prompts throw out what decode steps keep in the cache");
-  command.add_option("--train-trace", setup.train_trace,
-                     "Routing trace of this model that policies and predictors learn from");
   command.add_option("--chunk-kib", setup.chunk_kib,
                      "A prefetch is copied in chunks of so many KiB; 0: an eighth of an expert");
   command.add_option("--link-gbps", setup.link_gb_per_s,
@@ -268,7 +265,7 @@ std::unique_ptr<LoadedLive> load_live(const LiveSetup& setup) {
   check(setup);
   auto loaded = std::make_unique<LoadedLive>();
   const DecoderConfig config = load_decoder_config(setup.model);
-  loaded->is_text = config.architecture.vocab_size == byte_vocabulary;
+  loaded->is_text = config.architecture.vocab_size == byte_vocabulary_tokens;
   loaded->requests = read_requests(setup, config);
   if (!setup.train_trace.empty()) {
     loaded->training = open_trace(setup.train_trace);

@@ -35,10 +35,6 @@ void settle_slabs(ReplayArguments& arguments, const Workload& workload) {
   arguments.what.prefetch_width = arguments.setup.prefetch_width;
 }
 
-bool is_plain_lru(const ReplayCase& what) {
-  return what.policy == "lru" && what.predictor == "none";
-}
-
 std::vector<ReportedRow> run_rows(ReplaySession& session, const ReplayCase& what,
                                   const std::string& timeline_path) {
   const bool simulated = session.device_info().simulated;
@@ -48,7 +44,8 @@ std::vector<ReportedRow> run_rows(ReplaySession& session, const ReplayCase& what
   if (!timeline_path.empty()) session.write_timeline(timeline_path);
   const ClairvoyantBound bound = session.bound(what);
   rows.push_back({std::move(asked), bound, false, simulated, has_times});
-  if (!is_plain_lru(what)) rows.push_back({session.on_demand_lru(what), bound, true, simulated, has_times});
+  if (!what.is_on_demand_lru())
+    rows.push_back({session.on_demand_lru(what), bound, true, simulated, has_times});
   const ReplayRow& resident = session.all_resident(what.batch);
   if (resident.ran) rows.push_back({resident, bound, true, simulated, has_times});
   return rows;

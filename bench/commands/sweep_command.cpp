@@ -66,12 +66,12 @@ class Table {
 
   void run(const ReplayCase& what) {
     add(session_.run(what), what, false);
-    plain_lru_done_ |= what.policy == "lru" && what.predictor == "none";
+    lru_done_ |= what.is_on_demand_lru();
   }
 
   void finish_cell(const ReplayCase& like) {
-    if (!plain_lru_done_) add(session_.on_demand_lru(like), like, true);
-    plain_lru_done_ = false;
+    if (!lru_done_) add(session_.on_demand_lru(like), like, true);
+    lru_done_ = false;
   }
 
   void finish_batch(const ReplayCase& like) {
@@ -95,7 +95,7 @@ class Table {
   ReplaySession& session_;
   bool print_;
   bool quiet_;
-  bool plain_lru_done_ = false;
+  bool lru_done_ = false;
   std::vector<ReportedRow> rows_;
 };
 

@@ -16,6 +16,8 @@ struct ReplayCase {
   std::uint32_t staging_slabs = 0;
   std::uint32_t lookahead_layers = 1;
   std::uint32_t prefetch_width = 0;  ///< experts per layer; 0: top-k times the batch
+  /// The baseline that every other case of its size stands beside.
+  [[nodiscard]] bool is_on_demand_lru() const { return policy == "lru" && predictor == "none"; }
 };
 
 /// The least that any cache of the same slabs could take.

@@ -12,17 +12,6 @@ RigOptions settled(RigOptions options, const DecoderConfig& config) {
   return options;
 }
 
-KvShape kv_shape(const DecoderConfig& config, const RigOptions& options) {
-  KvShape shape;
-  shape.layers = config.architecture.layers;
-  shape.lanes = options.lanes;
-  shape.context_tokens = options.context_tokens;
-  shape.kv_heads = config.architecture.kv_heads;
-  shape.head_dim = config.architecture.head_dim;
-  shape.format = options.kv_format;
-  return shape;
-}
-
 std::unique_ptr<EvictionPolicy> policy_of(const DecoderConfig& config, const RigOptions& options) {
   PolicyOptions policy;
   policy.grid = config.shape.grid;
@@ -38,7 +27,8 @@ std::unique_ptr<EvictionPolicy> policy_of(const DecoderConfig& config, const Rig
 LiveRig::LiveRig(Device& device, const std::filesystem::path& folder, const RigOptions& options)
     : weights_(device, folder, options.expert_format),
       options_(settled(options, weights_.config())),
-      kv_(device, kv_shape(weights_.config(), options_)),
+      kv_(device,
+          kv_shape_of(weights_.config(), options_.lanes, options_.context_tokens, options_.kv_format)),
       model_(device, weights_.config(), weights_.dense(), kv_, weights_.layout(),
              {options_.tokens_max, options_.tokens_max, false}),
       loop_(device, weights_.store(), model_, options_.engine, policy_of(weights_.config(), options_),

@@ -32,6 +32,18 @@ std::uint64_t layer_bytes_of(const KvShape& shape, std::uint32_t pages_max, std:
 
 }  // namespace
 
+KvShape kv_shape_of(const DecoderConfig& config, std::uint32_t lanes, std::uint32_t context_tokens,
+                    kernels::FloatFormat format) noexcept {
+  KvShape shape;
+  shape.layers = config.architecture.layers;
+  shape.lanes = lanes;
+  shape.context_tokens = context_tokens;
+  shape.kv_heads = config.architecture.kv_heads;
+  shape.head_dim = config.architecture.head_dim;
+  shape.format = format;
+  return shape;
+}
+
 KvMemory::KvMemory(Device& device, const KvShape& shape)
     : shape_(shape),
       pages_max_(static_cast<std::uint32_t>(ceil_div(shape.context_tokens, page_tokens))),

@@ -6,6 +6,7 @@
 #include "prophet/ids.hpp"
 #include "runtime/device/handles.hpp"
 #include "runtime/device/model_ops.hpp"
+#include "runtime/model/decoder_config.hpp"
 
 namespace prophet {
 
@@ -18,6 +19,10 @@ struct KvShape {
   std::uint32_t head_dim = 0;
   kernels::FloatFormat format = kernels::FloatFormat::fp32;
 };
+
+/// That of a model's attention for so many lanes and tokens.
+[[nodiscard]] KvShape kv_shape_of(const DecoderConfig& config, std::uint32_t lanes,
+                                  std::uint32_t context_tokens, kernels::FloatFormat format) noexcept;
 
 /// K and V of every lane up to its longest context, in pages of device memory: each lane has its pages from
 /// the start and keeps them. Owns the memory; the device must outlive it.

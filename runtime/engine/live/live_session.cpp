@@ -132,14 +132,7 @@ LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const Continuo
   std::unique_ptr<EvictionPolicy> eviction = policy(what);
   const std::unique_ptr<Predictor> forecaster = predictor(what);
   const DecodeOptions& decode_options = options_.decode;
-  KvShape kv_shape;
-  kv_shape.layers = config.architecture.layers;
-  kv_shape.lanes = decode_options.lanes;
-  kv_shape.context_tokens = context_tokens_;
-  kv_shape.kv_heads = config.architecture.kv_heads;
-  kv_shape.head_dim = config.architecture.head_dim;
-  kv_shape.format = options_.kv_format;
-  KvMemory kv(*device_, kv_shape);
+  KvMemory kv(*device_, kv_shape_of(config, decode_options.lanes, context_tokens_, options_.kv_format));
   kv_bytes_ = kv.bytes();
   LiveOptions live;
   live.tokens_max = std::max(decode_options.lanes,

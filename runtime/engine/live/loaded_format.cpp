@@ -8,17 +8,6 @@
 namespace prophet {
 namespace {
 
-KvShape kv_shape(const DecoderConfig& config, const LoadedFormatOptions& options) {
-  KvShape shape;
-  shape.layers = config.architecture.layers;
-  shape.lanes = 1;
-  shape.context_tokens = options.context_tokens;
-  shape.kv_heads = config.architecture.kv_heads;
-  shape.head_dim = config.architecture.head_dim;
-  shape.format = options.kv_format;
-  return shape;
-}
-
 std::unique_ptr<EvictionPolicy> lru(const DecoderConfig& config, const CacheSize& cache) {
   PolicyOptions policy;
   policy.grid = config.shape.grid;
@@ -47,7 +36,7 @@ LoadedFormat::LoadedFormat(const SharedModel& shared, const kernels::SlabLayout&
     : layout_(layout),
       store_(shared.device, shared.config.shape.grid, layout.size_bytes,
              checkpoint_experts(shared.checkpoint, shared.config, layout)),
-      kv_(shared.device, kv_shape(shared.config, options)),
+      kv_(shared.device, kv_shape_of(shared.config, 1, options.context_tokens, options.kv_format)),
       model_(shared.device, shared.config, shared.weights, kv_, layout,
              {options.pass_tokens, options.pass_tokens, false}),
       loop_(shared.device, store_, model_, engine_options(options), lru(shared.config, options.cache),
