@@ -175,7 +175,7 @@ std::string remarks(const Outcome& outcome) {
       forecast_text(m);
   if (m.slabs_verified > 0) text += fmt::format("contents of {} leased slabs verified\n", m.slabs_verified);
   if (m.rounds_extra > 0) {
-    text += fmt::format("{} layers wanted more experts than there are slabs and ran in further rounds\n",
+    text += fmt::format("{} rounds more, where a layer wanted more experts than it had slabs for\n",
                         m.rounds_extra);
   }
   text += outcome.has_resident

@@ -99,7 +99,7 @@ std::string remarks(const std::vector<ReportedRow>& rows, const ReplaySession& s
         static_cast<double>(session.device_info().memory_bytes) / 1e9);
   }
   if (m.rounds_extra > 0) {
-    text += fmt::format("{} layers wanted more experts than there are slabs and ran in further rounds\n",
+    text += fmt::format("{} rounds more, where a layer wanted more experts than it had slabs for\n",
                         m.rounds_extra);
   }
   return text;
