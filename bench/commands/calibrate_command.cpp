@@ -132,7 +132,7 @@ void calibrate(CalibrateArguments arguments) {
   document["provenance"]["times_mean_something"] = has_times;
   document["profile"] = has_times ? nlohmann::json::parse(profile_text) : nlohmann::json();
   add_judgement(document, judged, probed.info);
-  write_text_file(arguments.json_path, document.dump(2) + "\n");
+  write_text_file(arguments.json_path, json_text(document));
 }
 
 }  // namespace

@@ -94,7 +94,7 @@ std::string document(const CurveArguments& arguments, const Replayed& replayed, 
   const nlohmann::json all = {{"schema_version", report_schema_version},
                               {"provenance", std::move(provenance)},
                               {"rows", curve_rows_json(report)}};
-  return all.dump(2) + "\n";
+  return json_text(all);
 }
 
 /// Once, for the smallest asked size. The defaults are only points of a curve and need no warning.
@@ -107,9 +107,7 @@ void warn_of_cliff(const CurveArguments& arguments, const Replayed& replayed) {
 }
 
 void curve(const CurveArguments& arguments) {
-  if (arguments.json_path == "-" && arguments.csv_path == "-") {
-    throw Error(ErrorCode::usage, "--json - and --csv -: expected at most one of them on stdout");
-  }
+  check_one_stdout(arguments.json_path, arguments.csv_path);
   check_writable(arguments.json_path);
   check_writable(arguments.csv_path);
   RoutingTrace trace = open_trace(arguments.trace);

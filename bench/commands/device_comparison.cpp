@@ -29,7 +29,6 @@ LiveSetup setup_of(const LiveSetup& setup, const std::string& device) {
   other.link_gb_per_s = 0;
   other.link_like.clear();
   other.device_memory_mib.reset();
-  other.crossover_rows.reset();
   other.record_timeline = false;
   other.ignore_eos = true;  // the text is given
   return other;

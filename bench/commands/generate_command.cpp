@@ -214,6 +214,7 @@ std::string report_text(const GenerateArguments& arguments, const LoadedLive& lo
 
 void generate(GenerateArguments& arguments) {
   arguments.live.record_timeline = !arguments.timeline_path.empty();
+  check_one_stdout(arguments.json_path, arguments.csv_path);
   check_writable(arguments.timeline_path);
   check_writable(arguments.json_path);
   check_writable(arguments.csv_path);
@@ -223,7 +224,7 @@ void generate(GenerateArguments& arguments) {
   TokenPrinter printer(*loaded, arguments.json_path == "-" || arguments.csv_path == "-");
   const Outcome outcome = run_cases(arguments, *loaded, printer);
   if (!arguments.json_path.empty())
-    write_text_file(arguments.json_path, document_of(arguments, *loaded, outcome).dump(2) + "\n");
+    write_text_file(arguments.json_path, json_text(document_of(arguments, *loaded, outcome)));
   if (!arguments.csv_path.empty()) write_text_file(arguments.csv_path, rows_csv(outcome.rows));
   if (!arguments.live.quiet && arguments.json_path != "-" && arguments.csv_path != "-")
     fmt::print("{}", report_text(arguments, *loaded, outcome));

@@ -144,7 +144,7 @@ void add_info_command(CLI::App& app) {
   command->callback([json_path] {
     const json info = info_json();
     if (*json_path != "-") print_info(info);
-    if (!json_path->empty()) write_text_file(*json_path, info.dump(2) + "\n");
+    if (!json_path->empty()) write_text_file(*json_path, json_text(info));
   });
 }
 

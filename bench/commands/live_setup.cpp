@@ -4,8 +4,6 @@
 
 #include <charconv>
 #include <cmath>
-#include <fstream>
-#include <iterator>
 #include <string_view>
 #include <utility>
 
@@ -36,23 +34,6 @@ std::vector<std::uint32_t> parse_ids(std::string_view text) {
   return ids;
 }
 
-std::string read_prompt(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file)
-    throw Error(ErrorCode::bad_input, fmt::format("{}: cannot be read, expected a file with a prompt", path));
-  std::string text;
-  for (std::istreambuf_iterator<char> c(file), end; c != end; ++c) {
-    text.push_back(*c);
-    if (text.size() > limits::prompt_bytes_max) {
-      throw Error(ErrorCode::bad_input, fmt::format("{}: has more than {} bytes, expected a shorter prompt",
-                                                    path, limits::prompt_bytes_max));
-    }
-  }
-  if (file.bad())
-    throw Error(ErrorCode::bad_input, fmt::format("{}: cannot be read, expected a file with a prompt", path));
-  return text;
-}
-
 LiveRequest request_of(std::vector<std::uint32_t> ids, const LiveSetup& setup) {
   LiveRequest request;
   request.prompt = std::move(ids);
@@ -77,7 +58,8 @@ LiveRequest forced_request(const std::string& text, const std::string& path, con
 
 std::vector<LiveRequest> read_requests(const LiveSetup& setup, const DecoderConfig& config) {
   std::vector<std::string> texts = setup.prompts;
-  for (const std::string& path : setup.prompt_files) texts.push_back(read_prompt(path));
+  for (const std::string& path : setup.prompt_files)
+    texts.push_back(read_bytes(path, limits::prompt_bytes_max));
   if ((!texts.empty() || !setup.text_files.empty()) &&
       config.architecture.vocab_size != byte_vocabulary_tokens) {
     throw Error(ErrorCode::usage,
@@ -93,7 +75,7 @@ std::vector<LiveRequest> read_requests(const LiveSetup& setup, const DecoderConf
   }
   for (const std::string& list : setup.prompt_ids) requests.push_back(request_of(parse_ids(list), setup));
   for (const std::string& path : setup.text_files)
-    requests.push_back(forced_request(read_prompt(path), path, setup));
+    requests.push_back(forced_request(read_bytes(path, limits::prompt_bytes_max), path, setup));
   if (requests.empty())
     throw Error(ErrorCode::usage, "no prompt: expected --prompt, --prompt-file or --prompt-ids");
   for (std::size_t r = 0; r < requests.size(); ++r) {
@@ -129,7 +111,7 @@ LiveSessionOptions session_options(const LiveSetup& setup, const LoadedLive& loa
   LiveSessionOptions options;
   options.device = setup.device;
   options.device_options.link_bytes_per_s = setup.link_gb_per_s * 1e9;
-  options.device_options.crossover_rows = setup.crossover_rows;
+  options.device_options.crossover_rows = 0;  // an expert that has a layout never goes to cuBLAS
   if (setup.device_memory_mib) {
     if (*setup.device_memory_mib == 0 || *setup.device_memory_mib > kib_max)
       throw Error(ErrorCode::usage,
@@ -163,10 +145,6 @@ void check(const LiveSetup& setup) {
   if (setup.new_tokens_max == 0) refuse("--max-new-tokens 0: expected at least 1");
   if (setup.link_gb_per_s < 0 || !std::isfinite(setup.link_gb_per_s))
     refuse(fmt::format("--link-gbps {}: expected 0 or more GB/s", setup.link_gb_per_s));
-  if (setup.crossover_rows && setup.device.rfind("cuda", 0) != 0)
-    refuse(fmt::format(
-        "--crossover-rows {}: {} computes all experts in one way, expected it with --device cuda only",
-        *setup.crossover_rows, setup.device));
   const bool throttles = setup.link_gb_per_s > 0 || !setup.link_like.empty();
   if (throttles && setup.device != "cpu")
     refuse(fmt::format(
@@ -176,9 +154,7 @@ void check(const LiveSetup& setup) {
 
 /// The throttle under which this device's copies take as many times its compute as the profile's take of
 /// the profile's: of one all-resident token, by the bytes that it reads.
-double link_like(const LiveSession& unthrottled, const ReplayMetrics& resident,
-                 const std::string& profile_name) {
-  const GpuProfile profile = load_gpu_profile(profile_name);
+double link_like(const LiveSession& unthrottled, const ReplayMetrics& resident, const GpuProfile& profile) {
   const DecoderConfig& config = unthrottled.weights().config();
   const double experts = static_cast<double>(unthrottled.weights().layout().size_bytes) * config.shape.top_k *
                          config.shape.grid.layers;
@@ -191,6 +167,7 @@ double link_like(const LiveSession& unthrottled, const ReplayMetrics& resident,
 
 /// Runs the prompts once, all resident and alone, to see what a token costs.
 double measure_link_like(const LiveSetup& setup, const LoadedLive& loaded) {
+  const GpuProfile profile = load_gpu_profile(setup.link_like);
   LiveSessionOptions options = session_options(setup, loaded);
   options.record_timeline = false;
   options.decode.lanes = 1;
@@ -202,7 +179,7 @@ double measure_link_like(const LiveSetup& setup, const LoadedLive& loaded) {
         "--link-like: needs an all-resident run of at least one decode step to compare with, expected the "
         "memory for it and --max-new-tokens of 2 or more");
   }
-  return link_like(probe, resident.row.metrics, setup.link_like);
+  return link_like(probe, resident.row.metrics, profile);
 }
 
 }  // namespace
@@ -247,15 +224,14 @@ void add_live_options(CLI::App& command, LiveSetup& setup) {
                    "Let prompts throw out what decode steps keep in the cache");
   command.add_option("--chunk-kib", setup.chunk_kib,
                      "A prefetch is copied in chunks of so many KiB; 0: an eighth of an expert");
-  command.add_option("--link-gbps", setup.link_gb_per_s,
-                     "cpu device: throttle the link to so many GB/s; 0: none");
-  command.add_option(
-      "--link-like", setup.link_like,
-      "cpu device: throttle the link so that copying all experts of a token takes as many times "
-      "its compute as on this GPU profile (see prophet profiles)");
+  auto* const link = command.add_option("--link-gbps", setup.link_gb_per_s,
+                                        "cpu device: throttle the link to so many GB/s; 0: none");
+  command
+      .add_option("--link-like", setup.link_like,
+                  "cpu device: throttle the link so that copying all experts of a token takes as many times "
+                  "its compute as on this GPU profile (see prophet profiles)")
+      ->excludes(link);
   command.add_option("--device-memory", setup.device_memory_mib, "MiB of device memory at most");
-  command.add_option("--crossover-rows", setup.crossover_rows,
-                     "cuda device: an expert with at least so many rows is computed by cuBLAS; 0: none is");
   command.add_flag("!--no-verify", setup.verify, "Do not check the contents of leased slabs");
   command.add_flag("--quiet", setup.quiet, "Only the text: no table, no baselines, no remarks");
 }

@@ -35,7 +35,6 @@ struct LiveSetup {
   double link_gb_per_s = 0;
   std::string link_like;
   std::optional<std::uint64_t> device_memory_mib;
-  std::optional<std::uint32_t> crossover_rows;
   bool verify = true;
   bool record_timeline = false;
   bool records_hidden = false;

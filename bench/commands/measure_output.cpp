@@ -116,7 +116,7 @@ void report_measured(const MeasureOptions& options, const MeasuredGpu& gpu, cons
     nlohmann::ordered_json document = {{"schema_version", report_schema_version}};
     document["provenance"] = nlohmann::ordered_json(provenance(options, gpu, against, repetitions));
     for (const MeasuredTable& table : tables) document[table.key] = table.rows;
-    write_text_file(options.json_path, document.dump(2) + "\n");
+    write_text_file(options.json_path, json_text(document));
   }
   if (!options.csv_path.empty()) write_text_file(options.csv_path, measure::csv_text(tables.front().rows));
 }

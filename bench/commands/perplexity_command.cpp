@@ -58,8 +58,7 @@ void check(const PerplexityArguments& arguments) {
                                   : "--text and --ids: expected one of them");
   if (arguments.tokens_max && (*arguments.tokens_max < 2 || *arguments.tokens_max > limits::text_tokens_max))
     refuse(fmt::format("--tokens-max {}: expected 2 to {}", *arguments.tokens_max, limits::text_tokens_max));
-  if (arguments.json_path == "-" && arguments.csv_path == "-")
-    refuse("--json - and --csv -: expected at most one of them on stdout");
+  check_one_stdout(arguments.json_path, arguments.csv_path);
   constexpr std::uint64_t mib_max = 1ULL << 30;
   if (arguments.device_memory_mib &&
       (*arguments.device_memory_mib == 0 || *arguments.device_memory_mib > mib_max))
@@ -83,7 +82,7 @@ void parse_formats(const std::vector<std::string>& names, PerplexityOptions& opt
 
 void read_tokens(const PerplexityArguments& arguments, Reading& reading) {
   const std::uint32_t vocab = reading.config.architecture.vocab_size;
-  const std::uint64_t tokens_max = arguments.tokens_max.value_or(limits::text_tokens_max);
+  const std::uint64_t tokens_max = arguments.tokens_max.value_or(limits::text_tokens_max + 1);
   reading.path = arguments.text.empty() ? arguments.ids : arguments.text;
   reading.token = vocab == byte_vocabulary_tokens ? "byte" : "token";
   if (arguments.text.empty()) {
@@ -96,6 +95,11 @@ void read_tokens(const PerplexityArguments& arguments, Reading& reading) {
         fmt::format("--text {}: the {} tokens of {} are not bytes, and Prophet has no other tokeniser: "
                     "expected --ids with a file of the text's token ids",
                     reading.path, vocab, arguments.model));
+  }
+  if (reading.ids.size() > limits::text_tokens_max) {
+    throw Error(ErrorCode::bad_input,
+                fmt::format("{}: has more than {} tokens, expected fewer or --tokens-max", reading.path,
+                            limits::text_tokens_max));
   }
   if (reading.ids.size() >= 2) return;
   throw Error(ErrorCode::bad_input,
@@ -195,7 +199,7 @@ void run_perplexity(const PerplexityArguments& arguments) {
   for (const std::string& sentence : report.left_out) log_warning(sentence);
 
   if (!arguments.json_path.empty()) {
-    write_text_file(arguments.json_path, document(arguments, reading, device->info(), report).dump(2) + "\n");
+    write_text_file(arguments.json_path, json_text(document(arguments, reading, device->info(), report)));
   }
   if (!arguments.csv_path.empty()) write_text_file(arguments.csv_path, perplexity_rows_csv(report));
   const bool stdout_is_taken = arguments.json_path == "-" || arguments.csv_path == "-";

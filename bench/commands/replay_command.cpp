@@ -137,7 +137,7 @@ void replay(ReplayArguments& arguments) {
                              {"rows", nlohmann::json::array()}};
   for (const ReportedRow& reported : rows) document["rows"].push_back(row_json(reported));
   document["layers"] = layers_json(rows.front());
-  if (!arguments.setup.json_path.empty()) write_text_file(arguments.setup.json_path, document.dump(2) + "\n");
+  if (!arguments.setup.json_path.empty()) write_text_file(arguments.setup.json_path, json_text(document));
   if (!arguments.setup.csv_path.empty()) write_text_file(arguments.setup.csv_path, rows_csv(rows));
   check_outputs(rows, session);
 }

@@ -163,6 +163,7 @@ std::unique_ptr<LoadedReplay> load_replay(const ReplaySetup& setup, bool learns)
                             "--device cpu or cuda only",
                             setup.repetitions));
   }
+  check_one_stdout(setup.json_path, setup.csv_path);
   check_writable(setup.json_path);
   check_writable(setup.csv_path);
   auto loaded = std::make_unique<LoadedReplay>();

@@ -137,7 +137,7 @@ void sweep(const SweepArguments& arguments) {
                              {"provenance", replay_provenance(arguments.setup, *loaded)},
                              {"rows", nlohmann::json::array()}};
   for (const ReportedRow& reported : table.rows()) document["rows"].push_back(row_json(reported));
-  if (!arguments.setup.json_path.empty()) write_text_file(arguments.setup.json_path, document.dump(2) + "\n");
+  if (!arguments.setup.json_path.empty()) write_text_file(arguments.setup.json_path, json_text(document));
   if (!arguments.setup.csv_path.empty()) write_text_file(arguments.setup.csv_path, rows_csv(table.rows()));
 }
 

@@ -49,6 +49,17 @@ std::uint32_t parse_id(const std::string& path, const std::string& word, std::si
 
 }  // namespace
 
+std::string read_bytes(const std::string& path, std::uint64_t bytes_max) {
+  std::string bytes;
+  for_each_byte(path, [&](char c) {
+    bytes.push_back(c);
+    return bytes.size() <= bytes_max;
+  });
+  if (bytes.size() <= bytes_max) return bytes;
+  throw Error(ErrorCode::bad_input,
+              fmt::format("{}: has more than {} bytes, expected a shorter file", path, bytes_max));
+}
+
 std::vector<std::uint32_t> read_byte_tokens(const std::string& path, std::uint64_t tokens_max) {
   std::vector<std::uint32_t> tokens;
   for_each_byte(path, [&](char c) {

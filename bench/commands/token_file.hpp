@@ -9,6 +9,9 @@ namespace prophet {
 /// A vocabulary of so many tokens is that of bytes.
 inline constexpr std::uint32_t byte_vocabulary_tokens = 256;
 
+/// The bytes of a file. Throws Error{bad_input} when it cannot be read or has more than `bytes_max`.
+[[nodiscard]] std::string read_bytes(const std::string& path, std::uint64_t bytes_max);
+
 /// The file's bytes as tokens, the first `tokens_max` of them. Throws Error{bad_input} when it cannot be
 /// read.
 [[nodiscard]] std::vector<std::uint32_t> read_byte_tokens(const std::string& path, std::uint64_t tokens_max);

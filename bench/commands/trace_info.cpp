@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "bench/report/provenance.hpp"
 #include "runtime/base/version.hpp"
 
 namespace prophet {
@@ -171,7 +172,7 @@ std::string trace_info_json(const TraceInfo& info) {
                                     {"sequences", info.trace.sequences().size()},
                                     {"sequences_by_flag", flags},
                                     {"locality", locality_json(info)}};
-  return json.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+  return json_text(json);
 }
 
 }  // namespace prophet

@@ -57,6 +57,11 @@ void record(RecordArguments& arguments) {
         fmt::format("{}: expected a name that ends in .ptrace; prophet trace export writes other formats",
                     arguments.out));
   }
+  const std::string hidden = arguments.out + ".hidden";
+  if (arguments.live.records_hidden && !arguments.force && std::filesystem::exists(hidden)) {
+    throw Error(ErrorCode::usage,
+                fmt::format("{}: exists; expected a new name, or --force to overwrite it", hidden));
+  }
   const auto loaded = load_live(arguments.live);
   LiveSession& session = *loaded->session;
   TraceRecorder recorder(shape_of(session.weights().config(), arguments.live.records_hidden));

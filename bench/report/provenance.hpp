@@ -22,6 +22,13 @@ void remember_command_line(int argc, char** argv);
 /// Adds trace, trace_model, trace_source, trace_licence, trace_synthetic, trace_tokens, trace_sequences.
 void add_trace_provenance(nlohmann::json& provenance, const std::string& path, const RoutingTrace& trace);
 
+/// A document as every command writes it. Bytes that are no UTF-8, which a command line may hold, become
+/// U+FFFD.
+[[nodiscard]] std::string json_text(const nlohmann::json& document);
+
+/// Throws Error{usage} for both on stdout.
+void check_one_stdout(const std::string& json_path, const std::string& csv_path);
+
 /// Throws Error{usage} as write_text_file would, before the work whose result is to go there; "" and "-"
 /// pass.
 void check_writable(const std::string& path);

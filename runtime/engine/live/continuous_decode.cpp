@@ -110,9 +110,10 @@ std::uint32_t ContinuousDecode::next_token(Lane& lane, std::span<const float> lo
 void ContinuousDecode::add_token(Lane& lane, std::span<const float> logits) {
   const std::size_t request = *lane.request;
   Continuation& continuation = continuations_[request];
+  const bool is_given = continuation.tokens.size() < requests_[request].forced.size();
   lane.next_token = next_token(lane, logits);
   continuation.tokens.push_back(lane.next_token);
-  continuation.ended = options_.stops_at_eos && is_end(lane.next_token);
+  continuation.ended = options_.stops_at_eos && !is_given && is_end(lane.next_token);
   if (continuation.ended || continuation.tokens.size() == requests_[request].new_tokens_max)
     lane.request.reset();
   if (on_token_) on_token_({request, lane.next_token, logits});

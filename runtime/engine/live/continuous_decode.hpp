@@ -17,7 +17,7 @@ struct LiveRequest {
   std::vector<std::uint32_t> prompt;  ///< not empty
   std::uint32_t new_tokens_max = 0;
   /// Tokens that stand in the place of sampled ones, as far as they go: the model reads a given text as if it
-  /// had written it.
+  /// had written it. None of them ends the sequence.
   std::vector<std::uint32_t> forced;
 };
 

@@ -12,6 +12,7 @@
 #include "kernels/expert_quantise.hpp"
 #include "prophet/error.hpp"
 #include "runtime/base/checked.hpp"
+#include "runtime/engine/live/runnable.hpp"
 #include "runtime/model/decoder_tensors.hpp"
 #include "runtime/model/safetensors/tensor_values.hpp"
 
@@ -169,6 +170,7 @@ void settle(DecoderLayerWeights& w, BufferView memory) {
 }  // namespace
 
 DecoderWeights::DecoderWeights(Device& device, const Checkpoint& checkpoint, const DecoderConfig& config) {
+  require_runnable(config);
   const DecoderTensors tensors = tensor_names(config);
   checkpoint.require(requirements(tensors, readable_dtypes));
   Placement plan(checkpoint);

@@ -8,6 +8,7 @@
 
 #include "kernels/checksum.hpp"
 #include "prophet/error.hpp"
+#include "runtime/engine/live/runnable.hpp"
 
 namespace prophet {
 namespace {
@@ -59,15 +60,6 @@ kernels::ExpertActivation activation_of(HiddenActivation activation) {
       return kernels::ExpertActivation::geglu_tanh;
   }
   throw Error(ErrorCode::usage, "decoder: an unknown activation, expected one of HiddenActivation");
-}
-
-kernels::RouterRule router_rule(const DecoderConfig& config) {
-  kernels::RouterRule rule;
-  rule.experts = config.architecture.experts;
-  rule.top_k = config.architecture.top_k;
-  rule.score = kernels::RouterScore::softmax;
-  rule.normalised = config.normalise_top_k;
-  return rule;
 }
 
 }  // namespace
@@ -228,7 +220,8 @@ void LiveModel::route(std::uint32_t layer, std::uint32_t tokens, StreamId comput
   device_.launch(compute, op, layer);
   device_.copy(compute, buffers_.host_choices(tokens), buffers_.choices(tokens), layer);
   if (sink_ == nullptr) return;
-  device_.copy(compute, buffers_.host_weights(tokens), buffers_.weights(tokens), layer);
+  if (sink_->wants_weights())
+    device_.copy(compute, buffers_.host_weights(tokens), buffers_.weights(tokens), layer);
   if (options_.records_hidden)
     device_.copy(compute, buffers_.host_normed(tokens), buffers_.normed(tokens), layer);
 }
@@ -249,7 +242,7 @@ void LiveModel::read_routing(LayerId layer, std::span<const StepToken> tokens, s
   routed.layer = layer;
   routed.tokens = tokens;
   routed.chosen = chosen;
-  routed.weights = host_values<float>(device_, buffers_.host_weights(count));
+  if (sink_->wants_weights()) routed.weights = host_values<float>(device_, buffers_.host_weights(count));
   if (options_.records_hidden) routed.hidden = host_values<float>(device_, buffers_.host_normed(count));
   sink_->on_layer(routed);
 }
@@ -258,15 +251,17 @@ void LiveModel::read_routing(LayerId layer, std::span<const StepToken> tokens, s
 void LiveModel::launch_beside(LayerId layer, std::uint32_t tokens, StreamId compute) {
   const DecoderLayerWeights& weights = moe_layer(layer);
   if (weights.shared.gate.rows == 0) return;
-  run_ffn(weights.shared, buffers_.shared(tokens), false, layer.value, tokens, compute);
+  const std::uint32_t tag = moe_layers_[layer.index()];
+  run_ffn(weights.shared, buffers_.shared(tokens), false, tag, tokens, compute);
   if (weights.shared_gate.rows == 0) return;
-  linear(weights.shared_gate, {}, buffers_.normed(tokens), buffers_.shared_gate(tokens), false, layer.value,
-         tokens, compute);
+  linear(weights.shared_gate, {}, buffers_.normed(tokens), buffers_.shared_gate(tokens), false, tag, tokens,
+         compute);
 }
 
-ExpertOp LiveModel::expert(std::uint32_t tokens, std::uint32_t first_output, std::uint32_t rows) const {
+ExpertOp LiveModel::expert(std::uint32_t, std::uint32_t first_output, std::uint32_t rows) const {
   ExpertOp op;
-  op.hidden = buffers_.normed(tokens);
+  op.hidden =
+      buffers_.normed(options_.tokens_max);  // a device's workspace is of the longest pass from the start
   op.output = buffers_.outputs.from(first_output, rows);
   op.hidden_size = a_.hidden_size;
   op.flops = workload_.expert_flops_per_token * rows;
@@ -288,7 +283,7 @@ void LiveModel::launch_combine(LayerId layer, std::span<const std::uint32_t> slo
   op.tokens = tokens;
   op.top_k = a_.top_k;
   op.hidden_size = a_.hidden_size;
-  device_.launch(compute, op, layer.value);
+  device_.launch(compute, op, moe_layers_[layer.index()]);
 }
 
 void LiveModel::end(std::span<const StepToken>, StreamId compute) {

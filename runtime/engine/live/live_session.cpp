@@ -123,6 +123,11 @@ LiveRow LiveSession::run(const ReplayCase& what, const ContinuousDecode::OnToken
                 fmt::format("--slabs {}: expected 1 to {}, the number of experts in all layers", what.slabs,
                             grid.size()));
   }
+  if (what.lookahead_layers > limits::lookahead_max || what.lookahead_layers > grid.layers) {
+    throw Error(ErrorCode::usage,
+                fmt::format("--lookahead {}: expected at most {} layers", what.lookahead_layers,
+                            std::min(limits::lookahead_max, grid.layers)));
+  }
   return run_on(what, false, on_token, sink);
 }
 

@@ -23,6 +23,8 @@ class RoutingLog final : public RoutingSink {
     if (next_ != nullptr) next_->on_layer(routed);
   }
 
+  [[nodiscard]] bool wants_weights() const override { return next_ != nullptr && next_->wants_weights(); }
+
   [[nodiscard]] const RequestGroups& groups() const noexcept { return groups_; }
 
  private:

@@ -13,7 +13,7 @@ struct RoutedLayer {
   LayerId layer;
   std::span<const StepToken> tokens;
   std::span<const ExpertId> chosen;  ///< [tokens, top_k] by rank
-  std::span<const float> weights;    ///< [tokens, top_k]
+  std::span<const float> weights;    ///< [tokens, top_k]; empty unless wanted
   std::span<const float> hidden;     ///< [tokens, hidden_size], the router's input; empty unless asked for
 };
 
@@ -23,6 +23,8 @@ class RoutingSink {
  public:
   virtual ~RoutingSink() = default;
   virtual void on_layer(const RoutedLayer& routed) = 0;
+  /// Whether RoutedLayer::weights are to be copied from the device for it; else they are empty.
+  [[nodiscard]] virtual bool wants_weights() const { return true; }
 };
 
 }  // namespace prophet

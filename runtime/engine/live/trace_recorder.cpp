@@ -28,9 +28,9 @@ LayerPlaces places_of(const std::vector<std::uint32_t>& numbers) {
     if (numbers[l] == places.first + l * places.stride) continue;
     throw Error(
         ErrorCode::usage,
-        fmt::format("layer {} is the model's {}th with experts: expected them at one distance, since a "
+        fmt::format("layer {} is number {} of those with experts: expected them at one distance, since a "
                     "trace has no other way to say which layers it holds",
-                    numbers[l], l));
+                    numbers[l], l + 1));
   }
   return places;
 }
@@ -107,6 +107,9 @@ RoutingTrace TraceRecorder::trace(const TraceProvenance& provenance, std::span<c
   std::vector<SequenceInfo> infos;
   std::vector<std::byte> ids;
   std::vector<float> weights;
+  const std::size_t choices = tokens() * shape_.grid.layers * shape_.top_k;
+  ids.reserve(choices * (wide ? 2 : 1));
+  weights.reserve(choices);
   std::uint64_t first_token = 0;
   std::size_t request = 0;
   for (const Sequence& sequence : sequences_) {

@@ -23,8 +23,8 @@ struct RecordedShape {
 
 /// Keeps what a live model's routers decide, token by token, until it is written as a trace. A sequence is
 /// what a lane runs from one first token to the next; sequences stand in the order in which they began, which
-/// is that of the requests. Memory: 5 or 6 bytes a choice, and 2 a hidden value, up to
-/// limits::recorded_bytes_max.
+/// is that of the requests. Memory: 6 bytes a choice and 2 a hidden value, up to
+/// limits::recorded_bytes_max, and as much again for choices while the trace is written.
 class TraceRecorder final : public RoutingSink {
  public:
   /// Throws Error{usage} for layers that do not lie at one distance, which a trace cannot say.
