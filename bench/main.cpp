@@ -24,6 +24,21 @@ void refuse_unknown_command(CLI::App& app, int argc, char** argv) {
                        "'" + given + std::string("' is no command: expected one of ") + known);
 }
 
+/// Options that take a count refuse "-1", which would else become the largest count there is.
+void refuse_negative_counts(CLI::App& app) {
+  const CLI::Validator no_sign(
+      [](std::string& value) {
+        return value.empty() || value.front() != '-' ? std::string()
+                                                     : value + ": expected a number from 0 on";
+      },
+      "");
+  for (CLI::Option* option : app.get_options()) {
+    if (option->get_type_name().find("UINT") != std::string::npos) option->check(no_sign);
+  }
+  for (CLI::App* command : app.get_subcommands([](CLI::App*) { return true; }))
+    refuse_negative_counts(*command);
+}
+
 int run(int argc, char** argv) {
   prophet::remember_command_line(argc, argv);
   CLI::App app("Prophet: replay MoE routing through an expert cache, and say what it costs");
@@ -43,6 +58,7 @@ int run(int argc, char** argv) {
   prophet::add_info_command(app);
   prophet::add_profiles_command(app);
   refuse_unknown_command(app, argc, argv);
+  refuse_negative_counts(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

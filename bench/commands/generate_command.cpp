@@ -168,11 +168,8 @@ nlohmann::json comparison_json(const DeviceComparison& compared) {
 
 std::string remarks(const Outcome& outcome) {
   const ReplayMetrics& m = outcome.rows.front().row.metrics;
-  std::string text =
-      fmt::format("{} new tokens in {} decode steps behind {} prefill passes; {} requests for experts\n",
-                  m.decode_tokens + outcome.first.continuations.size(), m.steps, m.prefill_passes,
-                  m.total.requests) +
-      forecast_text(m);
+  std::string text = fmt::format("{} new tokens; ", m.decode_tokens + outcome.first.continuations.size()) +
+                     passes_text(outcome.rows.front()) + forecast_text(m);
   if (m.slabs_verified > 0) text += fmt::format("contents of {} leased slabs verified\n", m.slabs_verified);
   if (m.rounds_extra > 0) {
     text += fmt::format("{} rounds more, where a layer wanted more experts than it had slabs for\n",

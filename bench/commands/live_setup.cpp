@@ -152,9 +152,14 @@ void check(const LiveSetup& setup) {
         setup.device));
 }
 
+struct LinkLike {
+  double copies_over_compute = 0;  ///< of one token's experts, all of them copied
+  double gb_per_s = 0;             ///< that makes it so here
+};
+
 /// The throttle under which this device's copies take as many times its compute as the profile's take of
 /// the profile's: of one all-resident token, by the bytes that it reads.
-double link_like(const LiveSession& unthrottled, const ReplayMetrics& resident, const GpuProfile& profile) {
+LinkLike link_like(const LiveSession& unthrottled, const ReplayMetrics& resident, const GpuProfile& profile) {
   const DecoderConfig& config = unthrottled.weights().config();
   const double experts = static_cast<double>(unthrottled.weights().layout().size_bytes) * config.shape.top_k *
                          config.shape.grid.layers;
@@ -162,11 +167,11 @@ double link_like(const LiveSession& unthrottled, const ReplayMetrics& resident, 
   const double copies_over_compute =
       (experts / profile.link_bytes_per_s) / (all / profile.memory_bytes_per_s);
   const double compute_s = static_cast<double>(quantile_ns(resident.step_ns, 0.5)) / 1e9;
-  return experts / (copies_over_compute * compute_s) / 1e9;
+  return {copies_over_compute, experts / (copies_over_compute * compute_s) / 1e9};
 }
 
 /// Runs the prompts once, all resident and alone, to see what a token costs.
-double measure_link_like(const LiveSetup& setup, const LoadedLive& loaded) {
+LinkLike measure_link_like(const LiveSetup& setup, const LoadedLive& loaded) {
   const GpuProfile profile = load_gpu_profile(setup.link_like);
   LiveSessionOptions options = session_options(setup, loaded);
   options.record_timeline = false;
@@ -248,7 +253,11 @@ std::unique_ptr<LoadedLive> load_live(const LiveSetup& setup) {
     loaded->has_training = true;
   }
   loaded->link_gb_per_s = setup.link_gb_per_s;
-  if (!setup.link_like.empty()) loaded->link_gb_per_s = measure_link_like(setup, *loaded);
+  if (!setup.link_like.empty()) {
+    const LinkLike like = measure_link_like(setup, *loaded);
+    loaded->link_gb_per_s = like.gb_per_s;
+    loaded->copies_over_compute = like.copies_over_compute;
+  }
   LiveSetup throttled = setup;
   throttled.link_gb_per_s = loaded->link_gb_per_s;
   loaded->session = make_live_session(throttled, *loaded, loaded->requests);

@@ -49,8 +49,9 @@ struct LoadedLive {
   RoutingTrace training;
   bool has_training = false;
   std::vector<LiveRequest> requests;
-  bool is_text = false;      ///< tokens are bytes
-  double link_gb_per_s = 0;  ///< throttle of the cpu device; 0: none
+  bool is_text = false;            ///< tokens are bytes
+  double link_gb_per_s = 0;        ///< throttle of the cpu device; 0: none
+  double copies_over_compute = 0;  ///< that --link-like asked for; 0: it did not
   std::unique_ptr<LiveSession> session;
 };
 

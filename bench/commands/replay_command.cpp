@@ -70,9 +70,7 @@ std::string graph_text(const std::vector<ReportedRow>& rows) {
 
 std::string remarks(const std::vector<ReportedRow>& rows, const ReplaySession& session) {
   const ReplayMetrics& m = rows.front().row.metrics;
-  std::string text = fmt::format("{} decode steps, {} prefill passes, {} requests\n", m.steps,
-                                 m.prefill_passes, m.total.requests) +
-                     graph_text(rows) + forecast_text(m);
+  std::string text = passes_text(rows.front()) + graph_text(rows) + forecast_text(m);
   if (rows.front().has_times && rows.front().row.total_ns_max > rows.front().row.total_ns_min) {
     text += fmt::format("repetitions of the first row took {:.2f} to {:.2f} times its median\n",
                         static_cast<double>(rows.front().row.total_ns_min) / static_cast<double>(m.total_ns),

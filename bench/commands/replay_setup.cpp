@@ -147,6 +147,11 @@ std::unique_ptr<LoadedReplay> load_replay(const ReplaySetup& setup, bool learns)
         fmt::format("--host-memory {}: {} holds no real bytes; expected it with --device cpu or cuda only",
                     *setup.host_memory_mib, setup.device));
   }
+  if (setup.link_gb_per_s > 0 && setup.device != "cpu") {
+    throw Error(ErrorCode::usage, fmt::format("--link-gbps {}: {} has the link it has; expected it with "
+                                              "--device cpu only",
+                                              setup.link_gb_per_s, setup.device));
+  }
   if (setup.crossover_rows && !is_cuda(setup)) {
     throw Error(ErrorCode::usage,
                 fmt::format("--crossover-rows {}: {} computes all experts in one way; expected it with "

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "prophet/error.hpp"
+#include "runtime/model/catalogue.hpp"
 #include "runtime/model/load_model.hpp"
 #include "runtime/trace/join_traces.hpp"
 
@@ -23,7 +24,8 @@ void check_fit(const std::string& name, const RoutingTrace& trace, const ModelSh
   if (shape.top_k != model.top_k) refuse("experts a token (top-k)", shape.top_k, model.top_k);
 }
 
-/// The model of the run, and whether it gives sizes only.
+/// The model of the run, and whether it gives sizes only. A trace that names a model of the catalogue needs
+/// no option.
 void choose_model(const TraceSetup& setup, TraceToReplay& chosen) {
   chosen.sizes_only = setup.model.empty();
   if (!setup.model.empty()) {
@@ -32,6 +34,9 @@ void choose_model(const TraceSetup& setup, TraceToReplay& chosen) {
     chosen.model = load_model(setup.sizes_of);
   } else if (is_bundled_trace(setup.trace)) {
     chosen.model = load_model(sample_sizes_of);
+  } else if (auto named = find_in_catalogue(chosen.trace.provenance().model)) {
+    chosen.model = *std::move(named);
+    chosen.sizes_only = false;
   } else {
     throw Error(ErrorCode::usage,
                 fmt::format("--trace {}: neither --model nor --sizes-of is given: expected the model of the "
@@ -78,9 +83,10 @@ void add_trace_options(CLI::App& command, TraceSetup& setup) {
                   "Routing trace: .ptrace, .mrt, .mrt.xz, .npy, .npz, .csv, .jsonl; sample and sample-train "
                   "are of the bundled sample model")
       ->capture_default_str();
-  auto* const model = command.add_option(
-      "--model", setup.model,
-      "The trace's model: a name (see prophet models), a Hugging Face config.json or its folder");
+  auto* const model = command.add_option("--model", setup.model,
+                                         "The trace's model: a name (see prophet models), a Hugging Face "
+                                         "config.json or its folder; default: the "
+                                         "one that the trace names");
   command
       .add_option(
           "--sizes-of", setup.sizes_of,
@@ -103,9 +109,9 @@ void add_trace_options(CLI::App& command, TraceSetup& setup) {
 
 TraceToReplay load_trace_to_replay(const TraceSetup& setup, bool learns, std::uint64_t seed) {
   TraceToReplay loaded;
-  choose_model(setup, loaded);
   loaded.train_trace = choose_training(setup, learns);
   loaded.trace = open_trace(setup.trace);
+  choose_model(setup, loaded);
   if (!loaded.sizes_only) check_fit(setup.trace, loaded.trace, loaded.model);
   if (!loaded.train_trace.empty()) {
     put_training_in_front(setup, loaded, seed);

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -16,6 +17,7 @@
 #include "bench/report/sweep_answer.hpp"
 #include "predictor/make_predictor.hpp"
 #include "prophet/error.hpp"
+#include "runtime/cache/make_policy.hpp"
 
 namespace prophet {
 namespace {
@@ -27,6 +29,13 @@ struct SweepArguments {
   std::vector<std::string> policies{"lru"};
   std::vector<std::string> predictors{"none"};
 };
+
+/// Before the head of a table without rows is printed.
+void require_known(const char* what, const std::string& name, const std::vector<std::string>& known) {
+  if (std::find(known.begin(), known.end(), name) != known.end()) return;
+  throw Error(ErrorCode::usage,
+              fmt::format("{} {} is unknown; known are {}", what, name, fmt::join(known, ", ")));
+}
 
 bool learns(const SweepArguments& arguments) {
   const auto has_static = std::find(arguments.policies.begin(), arguments.policies.end(), "static");
@@ -122,6 +131,9 @@ void warn_of_smallest(const std::vector<ReplayCase>& all, ReplaySession& session
 
 void sweep(const SweepArguments& arguments) {
   for (const double fraction : arguments.fractions) (void)slabs_of_fraction(fraction, ExpertGrid{1, 1});
+  for (const std::string& policy : arguments.policies) require_known("policy", policy, policy_names());
+  for (const std::string& predictor : arguments.predictors)
+    require_known("predictor", predictor, predictor_names());
   const auto loaded = load_replay(arguments.setup, learns(arguments));
   const std::vector<ReplayCase> all = cases(arguments, loaded->session->workload());
   const bool print = arguments.setup.json_path != "-" && arguments.setup.csv_path != "-";

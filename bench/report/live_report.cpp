@@ -50,13 +50,16 @@ std::string live_preamble(const LiveSetup& setup, const LoadedLive& loaded, cons
                       shape.grid.layers, shape.grid.experts, shape.top_k, format_text(weights));
   text += fmt::format("prompts {} with {} tokens, up to {} new ones each; {}\n", loaded.requests.size(),
                       prompt_tokens(loaded), setup.new_tokens_max, sampling_text(setup.sampling));
-  text += device.times_mean_something
-              ? fmt::format("device  {}: wall clock; link {:.4f} GB/s as measured on it{}\n", device.name,
-                            session.link_bytes_per_s() / 1e9,
-                            setup.link_like.empty()
-                                ? ""
-                                : fmt::format(", throttled to the copy over compute of {}", setup.link_like))
-              : fmt::format("device  {}\n", device.name);
+  text +=
+      device.times_mean_something
+          ? fmt::format(
+                "device  {}: wall clock; link {:.4f} GB/s as measured on it{}\n", device.name,
+                session.link_bytes_per_s() / 1e9,
+                setup.link_like.empty()
+                    ? ""
+                    : fmt::format(": copying all experts of a token takes {:.1f} times its compute, as on {}",
+                                  loaded.copies_over_compute, setup.link_like))
+          : fmt::format("device  {}\n", device.name);
   text += fmt::format(
       "memory  {} always-resident weights, KV {} ({} tokens in {} lane{}, {}), slabs of the first row {}, "
       "activations {}; all experts would be {}\n",
@@ -107,6 +110,8 @@ nlohmann::json live_provenance(const LiveSetup& setup, const LoadedLive& loaded,
   provenance["link_bytes_per_s"] = nullptr;
   if (device.times_mean_something) provenance["link_bytes_per_s"] = session.link_bytes_per_s();
   provenance["link_like"] = setup.link_like;
+  provenance["copies_over_compute"] = nullptr;
+  if (loaded.copies_over_compute > 0) provenance["copies_over_compute"] = loaded.copies_over_compute;
   return provenance;
 }
 

@@ -9,15 +9,27 @@ namespace prophet {
 std::string bound_text(const ReportedRow& asked) {
   const ClairvoyantBound& bound = asked.bound;
   const auto steps = static_cast<double>(std::max<std::uint64_t>(1, asked.row.metrics.steps));
-  const std::string cache = fmt::format(
-      "{:.2f} MB/step, hit rate {:.2f} %", static_cast<double>(bound.bytes) / steps / 1e6,
-      100.0 * (1.0 - static_cast<double>(bound.misses) /
-                         static_cast<double>(std::max<std::uint64_t>(1, asked.row.metrics.total.requests))));
+  const std::string cache =
+      fmt::format("{:.2f} MB/step, hit rate {:.2f} %", static_cast<double>(bound.bytes) / steps / 1e6,
+                  100.0 * (1.0 - static_cast<double>(bound.misses) /
+                                     static_cast<double>(std::max<std::uint64_t>(1, bound.requests))));
   if (!asked.has_times) return fmt::format("bound   {}\n", cache);
   return fmt::format("bound   {:.3f} ms/step: compute {:.3f}, copies {:.3f} ({})\n",
                      static_cast<double>(bound.total_ns()) / steps / 1e6,
                      static_cast<double>(bound.compute_ns) / steps / 1e6,
                      static_cast<double>(bound.copy_ns) / steps / 1e6, cache);
+}
+
+std::string passes_text(const ReportedRow& reported) {
+  const ReplayMetrics& m = reported.row.metrics;
+  std::string text =
+      fmt::format("{} decode steps with {} requests for experts", m.steps, m.decode().requests.requests);
+  if (m.prefill_passes == 0) return text + "\n";
+  text += fmt::format("; besides, in {} prefill passes, {} requests, {:.2f} MB copied", m.prefill_passes,
+                      m.prefill.requests.requests, static_cast<double>(m.prefill.bytes.copied) / 1e6);
+  if (reported.has_times)
+    text += fmt::format(", {:.3f} ms of stall", static_cast<double>(m.prefill.stall_ns) / 1e6);
+  return text + "\n";
 }
 
 std::string forecast_text(const ReplayMetrics& m) {

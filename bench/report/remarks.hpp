@@ -9,6 +9,9 @@ namespace prophet {
 /// The line below a table that states the clairvoyant bound of a row.
 [[nodiscard]] std::string bound_text(const ReportedRow& asked);
 
+/// How many steps and requests a row is of, and what its prompts took, which no column counts.
+[[nodiscard]] std::string passes_text(const ReportedRow& reported);
+
 /// What the forecasts of a run were worth; empty when there were none.
 [[nodiscard]] std::string forecast_text(const ReplayMetrics& metrics);
 

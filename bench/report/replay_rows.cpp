@@ -38,9 +38,9 @@ std::string megabytes_per_step(std::uint64_t bytes, const ReplayMetrics& metrics
 }
 
 /// The keys of a row whose values are times.
-constexpr std::array time_keys = {"total_ns",     "compute_ns",   "stall_ns",    "total_ns_min",
-                                  "total_ns_max", "step_ns_mean", "step_ns_p50", "step_ns_p99",
-                                  "bound_ns",     "tokens_per_s"};
+constexpr std::array time_keys = {"total_ns",     "compute_ns",   "stall_ns",           "total_ns_min",
+                                  "total_ns_max", "step_ns_mean", "step_ns_p50",        "step_ns_p99",
+                                  "bound_ns",     "tokens_per_s", "prefill_compute_ns", "prefill_stall_ns"};
 
 std::string describe(const ReplayCase& what) {
   return what.predictor == "none" ? what.policy : what.policy + " + " + what.predictor;
@@ -95,11 +95,20 @@ nlohmann::json row_json_with_times(const ReportedRow& reported) {
           {"total_ns", m.total_ns},
           {"compute_ns", m.compute_ns},
           {"stall_ns", m.stall_ns},
+          {"prefill_requests", m.prefill.requests.requests},
+          {"prefill_hit_on_time", m.prefill.requests.hit_on_time},
+          {"prefill_hit_late", m.prefill.requests.hit_late},
+          {"prefill_miss", m.prefill.requests.miss},
+          {"prefill_bytes_copied", m.prefill.bytes.copied},
+          {"prefill_bytes_demand", m.prefill.bytes.demand},
+          {"prefill_compute_ns", m.prefill.compute_ns},
+          {"prefill_stall_ns", m.prefill.stall_ns},
           {"total_ns_min", row.total_ns_min},
           {"total_ns_max", row.total_ns_max},
           {"step_ns_mean", mean_step_ns(m)},
           {"step_ns_p50", quantile_ns(m.step_ns, 0.50)},
           {"step_ns_p99", quantile_ns(m.step_ns, 0.99)},
+          {"bound_requests", reported.bound.requests},
           {"bound_misses", reported.bound.misses},
           {"bound_bytes", reported.bound.bytes},
           {"bound_ns", m.steps == 0 ? 0 : reported.bound.total_ns() / m.steps}};
@@ -168,17 +177,19 @@ std::string table_header() {
 std::string table_line(const ReportedRow& reported) {
   const ReplayMetrics& m = reported.row.metrics;
   const double mean_ns = static_cast<double>(mean_step_ns(m));
+  const PassTotals decode = m.decode();
+  const LayerCounts& met = decode.requests;
   const double bound_ns = per_step(reported.bound.total_ns(), m);
   const auto time = [&](double ns) { return reported.has_times ? milliseconds(ns) : std::string("-"); };
   const bool has_ratio = reported.has_times && reported.row.what.policy != "all-resident" && bound_ns > 0;
   return fmt::format(
       "{:<28} {:>5} {:>6} {:>7.2f} {:>6.2f} {:>6.2f} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9}\n",
       describe(reported.row.what) + (reported.is_baseline ? " *" : ""), reported.row.what.batch,
-      reported.row.what.slabs, 100 * share(m.total.hit_on_time, m.total.requests),
-      100 * share(m.total.hit_late, m.total.requests), 100 * share(m.total.miss, m.total.requests),
-      megabytes_per_step(m.bytes.demand, m), megabytes_per_step(m.bytes.prefetch_useful, m),
-      megabytes_per_step(m.bytes.prefetch_wasted + m.bytes.prefetch_cancelled, m),
-      time(per_step(m.stall_ns, m)), time(static_cast<double>(quantile_ns(m.step_ns, 0.5))),
+      reported.row.what.slabs, 100 * share(met.hit_on_time, met.requests),
+      100 * share(met.hit_late, met.requests), 100 * share(met.miss, met.requests),
+      megabytes_per_step(decode.bytes.demand, m), megabytes_per_step(decode.bytes.prefetch_useful, m),
+      megabytes_per_step(decode.bytes.prefetch_wasted + decode.bytes.prefetch_cancelled, m),
+      time(per_step(decode.stall_ns, m)), time(static_cast<double>(quantile_ns(m.step_ns, 0.5))),
       time(static_cast<double>(quantile_ns(m.step_ns, 0.99))), time(mean_ns),
       has_ratio ? fmt::format("{:.2f}", mean_ns / bound_ns) : "-",
       reported.has_times ? fmt::format("{:.1f}", tokens_per_s(m)) : "-");
@@ -191,7 +202,9 @@ std::string table_legend() {
          "were not\n"
          "(cancelled ones included).  stall: the compute stream had nothing to run because an expert was not "
          "there.\n"
-         "bound: the larger of all-resident compute time and a clairvoyant cache's bytes over the link.\n";
+         "bound: the larger of all-resident compute time and a clairvoyant cache's bytes over the link.  All "
+         "of "
+         "decode steps only.\n";
 }
 
 }  // namespace prophet

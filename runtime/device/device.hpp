@@ -169,7 +169,7 @@ class Device {
 
   /// The device's clock: virtual on the sim, monotonic wall clock elsewhere.
   [[nodiscard]] virtual std::uint64_t now_ns() = 0;
-  /// REQUIRES: synchronize() since the last submission.
+  /// REQUIRES: the host has waited for everything that was submitted to the stream.
   [[nodiscard]] virtual StreamTimes times(StreamId stream) = 0;
   /// From now on finished operations go to `sink`; nullptr ends it. REQUIRES: nothing submitted is
   /// unfinished.

@@ -61,7 +61,8 @@ SequenceSplit split_sequences(const RoutingTrace& trace, std::uint32_t skip_flag
         ErrorCode::bad_input,
         fmt::format(
             "the trace has {} sequences, of which --skip-flags {} leaves out {} and training takes {}: "
-            "expected at least one to replay",
+            "expected at least one to replay (--train-trace names another trace to learn from; a .npy is one "
+            "sequence, a .npz may hold several)",
             trace.sequences().size(), skip_flags, split.skipped, train));
   }
   return split;
@@ -81,7 +82,7 @@ BatchSchedule::BatchSchedule(const RoutingTrace& trace, std::span<const Sequence
     throw Error(
         ErrorCode::usage,
         fmt::format("--batch {}: expected at most {} lanes, as many as there are sequences to replay (of {} "
-                    "in the trace; the others are skipped by flags or only calibrate)",
+                    "in the trace; the others are skipped by flags or only train)",
                     options.lanes, sequences.size(), trace.sequences().size()));
   }
   std::uint32_t prefill_max = 0;
@@ -145,11 +146,14 @@ void read_choices(const RoutingTrace& trace, LayerId layer, std::span<const Step
   }
 }
 
-RequestGroups collect_requests(const RoutingTrace& trace, BatchSchedule schedule) {
+namespace {
+
+RequestGroups collect(const RoutingTrace& trace, BatchSchedule& schedule, bool with_prefill) {
   RequestGroups groups;
   groups.grid = trace.shape().grid;
   LayerRequests layer_requests(groups.grid, trace.shape().top_k, schedule.tokens_max());
   while (schedule.next()) {
+    if (schedule.kind() == StepKind::prefill && !with_prefill) continue;
     for (std::uint32_t l = 0; l < groups.grid.layers; ++l) {
       const std::span<const StepToken> tokens = schedule.tokens();
       read_choices(trace, LayerId{l}, tokens, layer_requests.choices(tokens.size()));
@@ -158,6 +162,16 @@ RequestGroups collect_requests(const RoutingTrace& trace, BatchSchedule schedule
     }
   }
   return groups;
+}
+
+}  // namespace
+
+RequestGroups collect_requests(const RoutingTrace& trace, BatchSchedule schedule) {
+  return collect(trace, schedule, true);
+}
+
+RequestGroups collect_decode_requests(const RoutingTrace& trace, BatchSchedule schedule) {
+  return collect(trace, schedule, false);
 }
 
 std::vector<std::uint64_t> count_popularity(const RoutingTrace& trace,

@@ -14,6 +14,43 @@ ForecastCounts& ForecastCounts::operator+=(const ForecastCounts& more) noexcept 
   return *this;
 }
 
+LayerCounts& LayerCounts::operator+=(const LayerCounts& more) noexcept {
+  requests += more.requests;
+  hit_on_time += more.hit_on_time;
+  hit_late += more.hit_late;
+  miss += more.miss;
+  return *this;
+}
+
+LayerCounts& LayerCounts::operator-=(const LayerCounts& less) noexcept {
+  requests -= less.requests;
+  hit_on_time -= less.hit_on_time;
+  hit_late -= less.hit_late;
+  miss -= less.miss;
+  return *this;
+}
+
+PassTotals& PassTotals::operator+=(const PassTotals& more) noexcept {
+  requests += more.requests;
+  bytes += more.bytes;
+  compute_ns += more.compute_ns;
+  stall_ns += more.stall_ns;
+  return *this;
+}
+
+PassTotals& PassTotals::operator-=(const PassTotals& less) noexcept {
+  requests -= less.requests;
+  bytes -= less.bytes;
+  compute_ns -= less.compute_ns;
+  stall_ns -= less.stall_ns;
+  return *this;
+}
+
+PassTotals ReplayMetrics::decode() const noexcept {
+  PassTotals totals{total, bytes, compute_ns, stall_ns};
+  return totals -= prefill;
+}
+
 std::uint64_t quantile_ns(std::vector<std::uint64_t> values, double q) {
   if (values.empty()) return 0;
   const auto last = static_cast<double>(values.size() - 1);

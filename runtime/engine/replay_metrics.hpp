@@ -13,6 +13,20 @@ struct LayerCounts {
   std::uint64_t hit_on_time = 0;
   std::uint64_t hit_late = 0;
   std::uint64_t miss = 0;
+
+  LayerCounts& operator+=(const LayerCounts& more) noexcept;
+  LayerCounts& operator-=(const LayerCounts& less) noexcept;
+};
+
+/// What some passes asked, moved and took.
+struct PassTotals {
+  LayerCounts requests;
+  TransferBytes bytes;
+  std::uint64_t compute_ns = 0;
+  std::uint64_t stall_ns = 0;
+
+  PassTotals& operator+=(const PassTotals& more) noexcept;
+  PassTotals& operator-=(const PassTotals& less) noexcept;
 };
 
 /// How well forecasts made one layer ahead named what the next layer wanted (layers that had a forecast
@@ -45,13 +59,17 @@ struct ReplayMetrics {
   ForecastCounts forecast;
   std::vector<ForecastCounts> forecast_layers;  ///< [layers]
   std::uint64_t rounds_extra =
-      0;  ///< rounds beyond the first, for layers that wanted more than there was room
+      0;               ///< rounds beyond the first, for layers that wanted more than there was room
+  PassTotals prefill;  ///< the part of total, bytes, compute_ns and stall_ns that fell into prefill passes
   std::uint64_t total_ns = 0;
   std::uint64_t compute_ns = 0;        ///< the compute stream was running an operation
   std::uint64_t stall_ns = 0;          ///< it had nothing to run because an expert was not there
   std::vector<std::uint64_t> step_ns;  ///< [steps], decode steps only
   std::uint64_t slabs_verified = 0;
   std::uint64_t outputs_digest = 0;  ///< of the hidden states after every step; 0 without bytes
+
+  /// Without the prefill passes.
+  [[nodiscard]] PassTotals decode() const noexcept;
 };
 
 /// The q-quantile (0..1) by nearest rank; 0 when empty.

@@ -20,8 +20,10 @@ struct ReplayCase {
   [[nodiscard]] bool is_on_demand_lru() const { return policy == "lru" && predictor == "none"; }
 };
 
-/// The least that any cache of the same slabs could take.
+/// The least that any cache of the same slabs could take, over all decode steps. (What prompts, which run
+/// between them, happen to leave in the cache is not counted as theirs.)
 struct ClairvoyantBound {
+  std::uint64_t requests = 0;
   std::uint64_t misses = 0;      ///< layer-grouped Belady with bypass
   std::uint64_t bytes = 0;       ///< misses * expert bytes
   std::uint64_t copy_ns = 0;     ///< those bytes over the link

@@ -72,17 +72,27 @@ void StepLoop::step(StepKind kind, std::span<const StepToken> tokens) {
       if (token.starts_sequence) predictor_->start_lane(token.lane);
     }
   }
+  const bool is_prefill = kind == StepKind::prefill;
+  const PassTotals before = is_prefill ? totals() : PassTotals{};
   run_layers(kind, tokens);
   finish_step(tokens);
+  if (is_prefill) metrics_.prefill += totals() -= before;
   ++step_number_;
   metrics_.tokens += tokens.size();
-  if (kind == StepKind::prefill) {
+  if (is_prefill) {
     ++metrics_.prefill_passes;
     return;
   }
   ++metrics_.steps;
   metrics_.decode_tokens += tokens.size();
   metrics_.step_ns.push_back(device_.now_ns() - begin_ns);
+}
+
+/// Up to now. REQUIRES: no step runs.
+PassTotals StepLoop::totals() {
+  const StreamTimes times = device_.times(compute_.id());
+  return {metrics_.total, transfers_.bytes(), times.busy_ns - times_at_start_.busy_ns,
+          times.blocked_ns - times_at_start_.blocked_ns};
 }
 
 void StepLoop::run_layers(StepKind kind, std::span<const StepToken> tokens) {
@@ -255,11 +265,11 @@ const ReplayMetrics& StepLoop::finish() {
   const std::uint64_t end_ns = device_.now_ns();
   transfers_.drain();
   transfers_.confirm_compute();
-  const StreamTimes times = device_.times(compute_.id());
+  const PassTotals all = totals();
   metrics_.total_ns = started_ ? end_ns - started_ns_ : 0;
-  metrics_.compute_ns = times.busy_ns - times_at_start_.busy_ns;
-  metrics_.stall_ns = times.blocked_ns - times_at_start_.blocked_ns;
-  metrics_.bytes = transfers_.bytes();
+  metrics_.compute_ns = all.compute_ns;
+  metrics_.stall_ns = all.stall_ns;
+  metrics_.bytes = all.bytes;
   metrics_.bytes.prefetch_wasted += cache_.unused_prefetches() * store_.expert_bytes();
   metrics_.prefetches_issued = prefetcher_ ? prefetcher_->issued() : 0;
   metrics_.prefetches_failed = transfers_.failed_prefetches();

@@ -59,6 +59,7 @@ class StepLoop {
   [[nodiscard]] const SlabMemory& slabs() const noexcept { return slabs_; }
 
  private:
+  [[nodiscard]] PassTotals totals();
   void run_layers(StepKind kind, std::span<const StepToken> tokens);
   [[nodiscard]] std::uint32_t run_captured(std::span<const StepToken> tokens);
   void book_captured_layer(LayerId layer, std::span<const StepToken> tokens);

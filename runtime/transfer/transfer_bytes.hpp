@@ -14,6 +14,24 @@ struct TransferBytes {
   std::uint64_t prefetch_wasted = 0;     ///< prefetched completely and never leased
   std::uint64_t prefetch_cancelled = 0;  ///< copied for a prefetch that was dropped half-way
 
+  TransferBytes& operator+=(const TransferBytes& more) noexcept {
+    copied += more.copied;
+    demand += more.demand;
+    prefetch_useful += more.prefetch_useful;
+    prefetch_late += more.prefetch_late;
+    prefetch_wasted += more.prefetch_wasted;
+    prefetch_cancelled += more.prefetch_cancelled;
+    return *this;
+  }
+  TransferBytes& operator-=(const TransferBytes& less) noexcept {
+    copied -= less.copied;
+    demand -= less.demand;
+    prefetch_useful -= less.prefetch_useful;
+    prefetch_late -= less.prefetch_late;
+    prefetch_wasted -= less.prefetch_wasted;
+    prefetch_cancelled -= less.prefetch_cancelled;
+    return *this;
+  }
   friend bool operator==(const TransferBytes&, const TransferBytes&) = default;
 };
 

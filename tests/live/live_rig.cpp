@@ -37,7 +37,7 @@ LiveRig::LiveRig(Device& device, const std::filesystem::path& folder, const RigO
 std::span<const float> LiveRig::step(StepKind kind, std::span<const LiveToken> inputs) {
   tokens_.clear();
   for (const LiveToken& token : inputs) tokens_.push_back({token.lane, 0, token.position == 0});
-  model_.set_inputs(inputs, static_cast<std::uint32_t>(inputs.size()));
+  model_.set_inputs(inputs, static_cast<std::uint32_t>(inputs.size()), kind);
   loop_.step(kind, tokens_);
   return model_.logits();
 }

@@ -97,7 +97,7 @@ void ContinuousDecode::run(StepKind kind, std::uint32_t logit_rows) {
   tokens_.clear();
   for (std::size_t t = 0; t < inputs_.size(); ++t)
     tokens_.push_back({inputs_[t].lane, t, inputs_[t].position == 0});
-  model_.set_inputs(inputs_, logit_rows);
+  model_.set_inputs(inputs_, logit_rows, kind);
   loop_.step(kind, tokens_);
 }
 

@@ -79,7 +79,7 @@ LiveModel::LiveModel(Device& device, const DecoderConfig& config, const DecoderW
   workload_ = workload_of(config, weights, expert_layout_);
 }
 
-void LiveModel::set_inputs(std::span<const LiveToken> tokens, std::uint32_t logit_rows) {
+void LiveModel::set_inputs(std::span<const LiveToken> tokens, std::uint32_t logit_rows, StepKind kind) {
   const auto count = static_cast<std::uint32_t>(tokens.size());
   if (count > options_.tokens_max || logit_rows > std::min(count, options_.logit_rows_max)) {
     throw Error(ErrorCode::usage,
@@ -110,6 +110,7 @@ void LiveModel::set_inputs(std::span<const LiveToken> tokens, std::uint32_t logi
     kv_.write_row(tokens[t].lane, table.subspan(t * kv_.pages_max(), kv_.pages_max()));
   }
   step_tokens_ = count;
+  kind_ = kind;
   logit_rows_ = logit_rows;
 }
 
@@ -240,6 +241,7 @@ void LiveModel::read_routing(LayerId layer, std::span<const StepToken> tokens, s
   if (sink_ == nullptr) return;
   RoutedLayer routed;
   routed.layer = layer;
+  routed.kind = kind_;
   routed.tokens = tokens;
   routed.chosen = chosen;
   if (sink_->wants_weights()) routed.weights = host_values<float>(device_, buffers_.host_weights(count));

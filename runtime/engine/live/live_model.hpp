@@ -44,7 +44,7 @@ class LiveModel final : public StepModel {
   /// `logit_rows`. Tokens of one lane have ascending positions, each right behind what the lane holds. Throws
   /// Error{usage} for more than the options allow, an id beyond the vocabulary or a position beyond the
   /// context. REQUIRES: the step before has finished.
-  void set_inputs(std::span<const LiveToken> tokens, std::uint32_t logit_rows);
+  void set_inputs(std::span<const LiveToken> tokens, std::uint32_t logit_rows, StepKind kind);
   /// [logit_rows, vocab] of the step that has finished.
   [[nodiscard]] std::span<const float> logits();
   /// Told of every layer from now on; null: no one is. It must outlive the steps.
@@ -94,6 +94,7 @@ class LiveModel final : public StepModel {
   LiveBuffers buffers_;
   std::uint32_t next_layer_ = 0;  ///< of the running step
   std::uint32_t step_tokens_ = 0;
+  StepKind kind_ = StepKind::decode;
   std::uint32_t logit_rows_ = 0;
   std::uint32_t context_tokens_ = 0;  ///< the longest context of the running step
   RoutingSink* sink_ = nullptr;

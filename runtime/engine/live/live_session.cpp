@@ -175,7 +175,10 @@ LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const Continuo
   row.device_bytes = row.slab_bytes + model.device_bytes();
   row.total_ns_min = row.total_ns_max = row.metrics.total_ns;
   live_row.continuations.assign(decode.continuations().begin(), decode.continuations().end());
-  if (!expert_requests_) expert_requests_ = log.groups();
+  if (!expert_requests_) {
+    expert_requests_ = log.groups();
+    decode_requests_ = log.decode_groups();
+  }
   return live_row;
 }
 
@@ -217,12 +220,14 @@ const LiveRow& LiveSession::all_resident() {
 }
 
 ClairvoyantBound LiveSession::bound(const ReplayCase& like) {
-  const RequestGroups& future = requests_of_experts();
+  (void)requests_of_experts();
+  const RequestGroups& future = decode_requests_;
   ClairvoyantBound bound;
+  bound.requests = future.requests();
   bound.misses = future.requests() - grouped_belady_hits(future, like.slabs + like.staging_slabs);
   bound.bytes = bound.misses * weights_->layout().size_bytes;
   bound.copy_ns = static_cast<std::uint64_t>(static_cast<double>(bound.bytes) / link_bytes_per_s_ * 1e9);
-  bound.compute_ns = all_resident().row.metrics.compute_ns;
+  bound.compute_ns = all_resident().row.metrics.decode().compute_ns;
   return bound;
 }
 

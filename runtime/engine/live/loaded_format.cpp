@@ -54,7 +54,7 @@ void LoadedFormat::read(std::span<const std::uint32_t> ids, std::uint32_t first)
     tokens_.push_back({LaneId{0}, t, first + t == 0});
   }
   routing_.clear();
-  model_.set_inputs(inputs_, static_cast<std::uint32_t>(ids.size()));
+  model_.set_inputs(inputs_, static_cast<std::uint32_t>(ids.size()), StepKind::prefill);
   loop_.step(StepKind::prefill, tokens_);
 }
 

@@ -11,6 +11,7 @@ namespace prophet {
 /// What one layer of a live step decided. Views, valid during the call.
 struct RoutedLayer {
   LayerId layer;
+  StepKind kind = StepKind::decode;
   std::span<const StepToken> tokens;
   std::span<const ExpertId> chosen;  ///< [tokens, top_k] by rank
   std::span<const float> weights;    ///< [tokens, top_k]; empty unless wanted
