@@ -79,7 +79,8 @@ def finish(figure, path, title, rows, footnote):
 
 
 def hit_rate(row):
-    return row["hit_on_time"] / row["requests"] if row["requests"] else float("nan")
+    requests = row["requests"] - row.get("prefill_requests", 0)
+    return (row["hit_on_time"] - row.get("prefill_hit_on_time", 0)) / requests if requests else float("nan")
 
 
 def nested(most, least, count):
@@ -144,9 +145,9 @@ def draw_stacks(axes, columns, parts, x_labels):
 
 
 def step_parts_ms(row):
-    """The mean step, whole. With prefill passes, whose time no step holds, it is split as the run's time is."""
-    scale = row["step_ns_mean"] / row["total_ns"] / 1e6 if row["total_ns"] else 0.0
-    busy = (row["compute_ns"] * scale, row["stall_ns"] * scale)
+    """The mean decode step."""
+    steps = row["steps"] * 1e6 if row["steps"] else float("inf")
+    busy = tuple((row[key] - row.get(f"prefill_{key}", 0)) / steps for key in ("compute_ns", "stall_ns"))
     return dict(zip(STEP_PARTS, (*busy, max(0.0, row["step_ns_mean"] / 1e6 - sum(busy)))))
 
 
@@ -183,7 +184,7 @@ def draw_over_fractions(rows, parts_of, parts, y_label, title, path, footnote, g
 
 
 def draw_step_time(sweep, goals, path, footnote):
-    rows = rows_with(sweep, "slab_fraction", "total_ns", "compute_ns", "stall_ns", "step_ns_mean")
+    rows = rows_with(sweep, "slab_fraction", "steps", "compute_ns", "stall_ns", "step_ns_mean")
     if not rows:
         return False
     draw_over_fractions(rows, step_parts_ms, STEP_PARTS, "mean step [ms]", "Step time", path, footnote, goals)
@@ -203,7 +204,8 @@ def draw_bytes(sweep, path, footnote):
 def describe(provenance):
     """One line under each picture: what the numbers are of."""
     names = ("model", "device", "trace", "git_commit", "version")
-    parts = [f"{name} {provenance[name]}" for name in names if isinstance(provenance.get(name), str)]
+    said = {"model": "sizes of"} if provenance.get("sizes_only") else {}
+    parts = [f"{said.get(name, name)} {provenance[name]}" for name in names if isinstance(provenance.get(name), str)]
     return ", ".join(parts + ["synthetic trace"] * bool(provenance.get("trace_synthetic")))
 
 

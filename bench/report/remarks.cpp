@@ -13,8 +13,9 @@ std::string bound_text(const ReportedRow& asked) {
       fmt::format("{:.2f} MB/step, hit rate {:.2f} %", static_cast<double>(bound.bytes) / steps / 1e6,
                   100.0 * (1.0 - static_cast<double>(bound.misses) /
                                      static_cast<double>(std::max<std::uint64_t>(1, bound.requests))));
-  if (!asked.has_times) return fmt::format("bound   {}\n", cache);
-  return fmt::format("bound   {:.3f} ms/step: compute {:.3f}, copies {:.3f} ({})\n",
+  const std::string slabs = fmt::format("{} + {} slabs", asked.row.what.slabs, asked.row.what.staging_slabs);
+  if (!asked.has_times) return fmt::format("bound   of {}: {}\n", slabs, cache);
+  return fmt::format("bound   of {}: {:.3f} ms/step: compute {:.3f}, copies {:.3f} ({})\n", slabs,
                      static_cast<double>(bound.total_ns()) / steps / 1e6,
                      static_cast<double>(bound.compute_ns) / steps / 1e6,
                      static_cast<double>(bound.copy_ns) / steps / 1e6, cache);

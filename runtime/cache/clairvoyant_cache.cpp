@@ -22,6 +22,11 @@ void ClairvoyantCache::keep(ExpertIndex expert, std::uint64_t next_use) {
   std::push_heap(heap_.begin(), heap_.end());
 }
 
+void ClairvoyantCache::leave(ExpertIndex expert) {
+  count_ -= held_[expert.index()];
+  held_[expert.index()] = 0;
+}
+
 void ClairvoyantCache::shrink_to(std::uint32_t slabs) {
   for (; count_ > slabs; --count_) {
     held_[expert_of(heap_.front(), requests_).index()] = 0;

@@ -22,6 +22,8 @@ class ClairvoyantCache {
   /// The expert stays, or enters, to be used next at `next_use` (see next_uses()). REQUIRES: its earlier
   /// next use, if it was held, has passed.
   void keep(ExpertIndex expert, std::uint64_t next_use);
+  /// The expert leaves, if it is held. REQUIRES: the next use that it was kept for has passed.
+  void leave(ExpertIndex expert);
   /// The experts whose next use is furthest leave until at most `slabs` are held.
   void shrink_to(std::uint32_t slabs);
   /// All uses before request `at` have passed. Call it between requests, as often as convenient.

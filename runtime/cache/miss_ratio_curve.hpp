@@ -29,6 +29,14 @@ struct MissRatioCurve {
 /// then the `slabs` experts whose next use is nearest stay. No cache of the same size copies less.
 [[nodiscard]] std::uint64_t grouped_belady_hits(const RequestGroups& requests, std::uint32_t slabs);
 
+struct DecodeHits {
+  std::uint64_t requests = 0;
+  std::uint64_t hits = 0;
+};
+/// The most hits that decode steps can have when prefill passes run between them: of these no request counts,
+/// and what they want may enter the cache and stay there for nothing.
+[[nodiscard]] DecodeHits grouped_belady_decode_hits(const RequestGroups& requests, std::uint32_t slabs);
+
 /// Hits when the `slabs` hottest experts by `popularity` [grid.size()] stay for ever.
 [[nodiscard]] std::uint64_t static_hits(const RequestGroups& requests,
                                         std::span<const std::uint64_t> popularity, std::uint32_t slabs);

@@ -146,32 +146,19 @@ void read_choices(const RoutingTrace& trace, LayerId layer, std::span<const Step
   }
 }
 
-namespace {
-
-RequestGroups collect(const RoutingTrace& trace, BatchSchedule& schedule, bool with_prefill) {
+RequestGroups collect_requests(const RoutingTrace& trace, BatchSchedule schedule) {
   RequestGroups groups;
   groups.grid = trace.shape().grid;
   LayerRequests layer_requests(groups.grid, trace.shape().top_k, schedule.tokens_max());
   while (schedule.next()) {
-    if (schedule.kind() == StepKind::prefill && !with_prefill) continue;
     for (std::uint32_t l = 0; l < groups.grid.layers; ++l) {
       const std::span<const StepToken> tokens = schedule.tokens();
       read_choices(trace, LayerId{l}, tokens, layer_requests.choices(tokens.size()));
       layer_requests.gather(LayerId{l}, tokens.size());
-      groups.append(layer_requests.wanted());
+      groups.append(layer_requests.wanted(), schedule.kind() == StepKind::prefill);
     }
   }
   return groups;
-}
-
-}  // namespace
-
-RequestGroups collect_requests(const RoutingTrace& trace, BatchSchedule schedule) {
-  return collect(trace, schedule, true);
-}
-
-RequestGroups collect_decode_requests(const RoutingTrace& trace, BatchSchedule schedule) {
-  return collect(trace, schedule, false);
 }
 
 std::vector<std::uint64_t> count_popularity(const RoutingTrace& trace,

@@ -87,8 +87,6 @@ void read_choices(const RoutingTrace& trace, LayerId layer, std::span<const Step
 
 /// What the schedule will ask of a cache: one group per layer of each step.
 [[nodiscard]] RequestGroups collect_requests(const RoutingTrace& trace, BatchSchedule schedule);
-/// The same without prefill passes.
-[[nodiscard]] RequestGroups collect_decode_requests(const RoutingTrace& trace, BatchSchedule schedule);
 
 /// How often each expert is chosen in `sequences`, [layers * experts].
 [[nodiscard]] std::vector<std::uint64_t> count_popularity(const RoutingTrace& trace,

@@ -20,11 +20,11 @@ struct ReplayCase {
   [[nodiscard]] bool is_on_demand_lru() const { return policy == "lru" && predictor == "none"; }
 };
 
-/// The least that any cache of the same slabs could take, over all decode steps. (What prompts, which run
-/// between them, happen to leave in the cache is not counted as theirs.)
+/// The least that any cache of the same slabs could take, over all decode steps.
 struct ClairvoyantBound {
   std::uint64_t requests = 0;
-  std::uint64_t misses = 0;      ///< layer-grouped Belady with bypass
+  std::uint64_t misses =
+      0;  ///< layer-grouped Belady with bypass; what prompts leave in the cache costs nothing
   std::uint64_t bytes = 0;       ///< misses * expert bytes
   std::uint64_t copy_ns = 0;     ///< those bytes over the link
   std::uint64_t compute_ns = 0;  ///< compute of the all-resident run; 0 where it could not run

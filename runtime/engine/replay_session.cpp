@@ -66,12 +66,6 @@ const RequestGroups& ReplaySession::requests(std::uint32_t batch) {
   return requests_.emplace(batch, collect_requests(trace_, schedule(batch))).first->second;
 }
 
-const RequestGroups& ReplaySession::decode_requests(std::uint32_t batch) {
-  const auto known = decode_requests_.find(batch);
-  if (known != decode_requests_.end()) return known->second;
-  return decode_requests_.emplace(batch, collect_decode_requests(trace_, schedule(batch))).first->second;
-}
-
 void ReplaySession::check(const ReplayCase& what) const {
   if (what.slabs == 0 || what.slabs > workload_.grid.size()) {
     throw Error(ErrorCode::usage,
@@ -218,10 +212,10 @@ const ReplayRow& ReplaySession::all_resident(std::uint32_t batch) {
 }
 
 ClairvoyantBound ReplaySession::bound(const ReplayCase& like) {
-  const RequestGroups& future = decode_requests(like.batch);
+  const DecodeHits best = grouped_belady_decode_hits(requests(like.batch), like.slabs + like.staging_slabs);
   ClairvoyantBound bound;
-  bound.requests = future.requests();
-  bound.misses = future.requests() - grouped_belady_hits(future, like.slabs + like.staging_slabs);
+  bound.requests = best.requests;
+  bound.misses = best.requests - best.hits;
   bound.bytes = bound.misses * workload_.expert_bytes;
   bound.copy_ns = static_cast<std::uint64_t>(static_cast<double>(bound.bytes) / link_bytes_per_s_ * 1e9);
   bound.compute_ns = all_resident(like.batch).metrics.decode().compute_ns;

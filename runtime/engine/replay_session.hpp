@@ -83,7 +83,6 @@ class ReplaySession {
   [[nodiscard]] std::uint64_t host_store_bytes() const noexcept { return store_->total_bytes(); }
 
  private:
-  [[nodiscard]] const RequestGroups& decode_requests(std::uint32_t batch);
   [[nodiscard]] BatchSchedule schedule(std::uint32_t batch) const;
   [[nodiscard]] ReplayRow repeat_on(Device& device, const HostStore& store, const ReplayCase& what,
                                     bool preload);
@@ -105,9 +104,8 @@ class ReplaySession {
   RecordingDevice* recording_ = nullptr;  ///< device_ itself when it records
   std::unique_ptr<HostStore> store_;
   double link_bytes_per_s_ = 0;
-  std::map<std::uint32_t, RequestGroups> requests_;         ///< by batch
-  std::map<std::uint32_t, RequestGroups> decode_requests_;  ///< by batch, without prefill passes
-  std::vector<std::uint64_t> popularity_;                   ///< of the training sequences
+  std::map<std::uint32_t, RequestGroups> requests_;  ///< by batch
+  std::vector<std::uint64_t> popularity_;            ///< of the training sequences
   std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>, ReplayRow>
       lru_rows_;                                      ///< batch, slabs, staging
   std::map<std::uint32_t, ReplayRow> resident_rows_;  ///< by batch

@@ -87,10 +87,11 @@ class Bars(unittest.TestCase):
             self.assertAlmostEqual(height, expected)
 
     def test_prefill_passes_do_not_make_a_bar_taller_than_the_mean_step(self):
-        with_prefill = ROW | {"prefill_passes": 5, "total_ns": 2_000_000_000, "compute_ns": 1_500_000_000}
-        _, tall = self.drawn(self.script.step_parts_ms(with_prefill), self.script.STEP_PARTS)
+        with_prefill = ROW | {"prefill_passes": 5, "total_ns": 2_000_000_000, "compute_ns": 1_500_000_000,
+                              "prefill_compute_ns": 1_200_000_000}
+        heights, tall = self.drawn(self.script.step_parts_ms(with_prefill), self.script.STEP_PARTS)
         self.assertAlmostEqual(tall, ROW["step_ns_mean"] / 1e6)
-
+        self.assertAlmostEqual(heights["compute"], 30)
 
     def test_the_goal_is_the_all_resident_baseline_of_the_same_batch(self):
         rows = [ROW | {"is_baseline": True, "policy": "all-resident", "batch": batch, "step_ns_mean": batch * 1_000_000}

@@ -175,10 +175,7 @@ LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const Continuo
   row.device_bytes = row.slab_bytes + model.device_bytes();
   row.total_ns_min = row.total_ns_max = row.metrics.total_ns;
   live_row.continuations.assign(decode.continuations().begin(), decode.continuations().end());
-  if (!expert_requests_) {
-    expert_requests_ = log.groups();
-    decode_requests_ = log.decode_groups();
-  }
+  if (!expert_requests_) expert_requests_ = log.groups();
   return live_row;
 }
 
@@ -220,11 +217,10 @@ const LiveRow& LiveSession::all_resident() {
 }
 
 ClairvoyantBound LiveSession::bound(const ReplayCase& like) {
-  (void)requests_of_experts();
-  const RequestGroups& future = decode_requests_;
+  const DecodeHits best = grouped_belady_decode_hits(requests_of_experts(), like.slabs + like.staging_slabs);
   ClairvoyantBound bound;
-  bound.requests = future.requests();
-  bound.misses = future.requests() - grouped_belady_hits(future, like.slabs + like.staging_slabs);
+  bound.requests = best.requests;
+  bound.misses = best.requests - best.hits;
   bound.bytes = bound.misses * weights_->layout().size_bytes;
   bound.copy_ns = static_cast<std::uint64_t>(static_cast<double>(bound.bytes) / link_bytes_per_s_ * 1e9);
   bound.compute_ns = all_resident().row.metrics.decode().compute_ns;

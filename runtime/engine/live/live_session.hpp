@@ -85,7 +85,6 @@ class LiveSession {
   std::vector<SequenceId> training_;
   std::vector<std::uint64_t> popularity_;
   std::optional<RequestGroups> expert_requests_;
-  RequestGroups decode_requests_;                                        ///< of them, without prefill passes
   std::map<std::pair<std::uint32_t, std::uint32_t>, LiveRow> lru_rows_;  ///< slabs, staging
   std::optional<LiveRow> resident_row_;
 };

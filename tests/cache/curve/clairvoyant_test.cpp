@@ -62,6 +62,44 @@ TEST(GroupedBeladyHits, NoPolicyDoesBetter) {
   }
 }
 
+/// The same requests, of which passes of all layers are prefill.
+RequestGroups with_some_prefill(Random& random, const RequestGroups& requests) {
+  RequestGroups marked;
+  marked.grid = requests.grid;
+  bool prefill = false;
+  for (std::size_t group = 0; group < requests.groups(); ++group) {
+    if (group % requests.grid.layers == 0) prefill = random.chance(0.4);
+    marked.append(requests.group(group), prefill);
+  }
+  return marked;
+}
+
+TEST(GroupedBeladyDecodeHits, NoPolicyDoesBetterWhateverPromptsLeaveInTheCache) {
+  const std::uint64_t seed = draw_seed();
+  SCOPED_TRACE(repeat_with(seed));
+  Random random(seed);
+  for (int trial = 0; trial < 600; ++trial) {
+    const RequestGroups requests = with_some_prefill(random, tiny_requests(random));
+    for (std::uint32_t slabs = 0; slabs <= requests.grid.size(); ++slabs) {
+      const DecodeHits found = grouped_belady_decode_hits(requests, slabs);
+      ASSERT_EQ(found.hits, best_grouped_hits(requests, slabs)) << slabs << " slabs, trial " << trial;
+      ASSERT_LE(found.hits, found.requests);
+    }
+  }
+}
+
+TEST(GroupedBeladyDecodeHits, AreAllHitsWhereNothingIsPrefill) {
+  const std::uint64_t seed = draw_seed();
+  SCOPED_TRACE(repeat_with(seed));
+  Random random(seed);
+  const RequestGroups requests = random_requests(random, {2, 150}, 1000, 6);
+  for (const std::uint32_t slabs : {0U, 1U, 120U, 200U}) {
+    const DecodeHits found = grouped_belady_decode_hits(requests, slabs);
+    EXPECT_EQ(found.hits, grouped_belady_hits(requests, slabs)) << slabs << " slabs";
+    EXPECT_EQ(found.requests, requests.requests());
+  }
+}
+
 /// Wide and long enough for the sweep of passed uses to run several times while many experts are kept.
 RequestGroups wide_requests(Random& random) {
   return random_requests(random, {2, 150}, 1000, 6);

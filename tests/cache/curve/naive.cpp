@@ -116,7 +116,8 @@ std::uint64_t best_grouped_hits(const RequestGroups& requests, std::uint32_t sla
     std::vector<std::int64_t> after(best.size(), -1);
     for (Mask held = 0; held < best.size(); ++held) {
       if (best[held] < 0) continue;
-      offer_subsets(after, held | wanted, best[held] + count(held & wanted), slabs);
+      const auto hits = requests.is_prefill(group) ? 0 : count(held & wanted);
+      offer_subsets(after, held | wanted, best[held] + hits, slabs);
     }
     best = std::move(after);
   }

@@ -20,7 +20,8 @@ namespace prophet::test {
 /// The same after each group; experts with the same next group: the larger index leaves.
 [[nodiscard]] std::uint64_t simulate_grouped_belady(const RequestGroups& requests, std::uint32_t slabs);
 
-/// The most hits that any choice whatever can have, by trying them all. At most 12 experts.
+/// The most hits that any choice whatever can have, by trying them all; those of prefill passes do not count.
+/// At most 12 experts.
 [[nodiscard]] std::uint64_t best_hits(const RequestGroups& requests, std::uint32_t slabs);
 [[nodiscard]] std::uint64_t best_grouped_hits(const RequestGroups& requests, std::uint32_t slabs);
 
