@@ -76,6 +76,10 @@ std::string json_text(const nlohmann::json& document) {
   return document.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
+std::string json_text(const nlohmann::ordered_json& document) {
+  return document.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
 void check_one_stdout(const std::string& json_path, const std::string& csv_path) {
   if (json_path == "-" && csv_path == "-")
     throw Error(ErrorCode::usage, "--json - and --csv -: expected at most one of them on stdout");

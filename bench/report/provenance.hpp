@@ -25,6 +25,7 @@ void add_trace_provenance(nlohmann::json& provenance, const std::string& path, c
 /// A document as every command writes it. Bytes that are no UTF-8, which a command line may hold, become
 /// U+FFFD.
 [[nodiscard]] std::string json_text(const nlohmann::json& document);
+[[nodiscard]] std::string json_text(const nlohmann::ordered_json& document);
 
 /// Throws Error{usage} for both on stdout.
 void check_one_stdout(const std::string& json_path, const std::string& csv_path);

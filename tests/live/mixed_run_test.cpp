@@ -14,6 +14,7 @@
 
 #include "runtime/device/cpu_device.hpp"
 #include "tests/live/live_rig.hpp"
+#include "tests/memory/random_run.hpp"
 #include "tests/support/decoder_fixture.hpp"
 
 namespace prophet::testing {
@@ -119,9 +120,10 @@ TEST(MixedRun, PromptsLeaveTheDecodeStepsOfTheSampleModelTheirExperts) {
   MixedRun mixed;
   mixed.model = folder;
   mixed.slabs = load_decoder_config(folder).shape.grid.size() / 4;
-  for (std::uint32_t r = 0; r < 24; ++r) {
+  const auto prompts = static_cast<std::uint32_t>(9 + testing_support::random_operations(14));
+  for (std::uint32_t r = 0; r < prompts; ++r) {
     LiveRequest request;
-    for (const char byte : text.substr(r * (text.size() - prompt_bytes) / 24, prompt_bytes))
+    for (const char byte : text.substr(r * (text.size() - prompt_bytes) / prompts, prompt_bytes))
       request.prompt.push_back(static_cast<unsigned char>(byte));
     request.new_tokens_max = 6 + r % 3;
     mixed.requests.push_back(std::move(request));
