@@ -161,8 +161,7 @@ nlohmann::json document(const PerplexityArguments& arguments, const Reading& rea
   provenance["layers"] = grid.layers;
   provenance["experts"] = grid.experts;
   provenance["top_k"] = reading.config.shape.top_k;
-  provenance["device"] = device.name;
-  provenance["device_kind"] = device.kind;
+  add_device_provenance(provenance, device);
   provenance["text"] = reading.path;
   provenance["text_tokens"] = reading.ids.size();
   provenance["text_checksum"] =

@@ -122,12 +122,8 @@ nlohmann::json replay_provenance(const ReplaySetup& setup, LoadedReplay& loaded)
   provenance["expert_scale"] = w.scale;
   provenance["dense_bytes_per_layer"] = w.dense_bytes_per_layer;
   provenance["lookup_bytes"] = w.lookup_bytes;
-  provenance["device"] = device.name;
-  provenance["device_memory_bytes"] = device.memory_bytes;
-  provenance["simulated"] = device.simulated;
-  provenance["device_kind"] = device.kind;
+  add_device_provenance(provenance, device);
   provenance["graph"] = setup.graph;
-  provenance["times_mean_something"] = device.times_mean_something;
   provenance["link_bytes_per_s"] = nullptr;
   if (device.times_mean_something) provenance["link_bytes_per_s"] = loaded.session->link_bytes_per_s();
   if (const CudaDevice* const cuda = loaded.session->cuda(); cuda != nullptr)

@@ -102,11 +102,7 @@ nlohmann::json live_provenance(const LiveSetup& setup, const LoadedLive& loaded,
   provenance["sampling_top_p"] = setup.sampling.top_p;
   provenance["seed"] = setup.sampling.seed;
   provenance["prefill_bypass"] = setup.bypass_prefill;
-  provenance["device"] = device.name;
-  provenance["device_kind"] = device.kind;
-  provenance["device_memory_bytes"] = device.memory_bytes;
-  provenance["simulated"] = device.simulated;
-  provenance["times_mean_something"] = device.times_mean_something;
+  add_device_provenance(provenance, device);
   provenance["link_bytes_per_s"] = nullptr;
   if (device.times_mean_something) provenance["link_bytes_per_s"] = session.link_bytes_per_s();
   provenance["link_like"] = setup.link_like;

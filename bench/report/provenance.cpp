@@ -61,6 +61,14 @@ void add_trace_provenance(nlohmann::json& provenance, const std::string& path, c
   provenance["trace_sequences"] = trace.sequences().size();
 }
 
+void add_device_provenance(nlohmann::json& provenance, const DeviceInfo& device) {
+  provenance["device"] = device.name;
+  provenance["device_kind"] = device.kind;
+  provenance["device_memory_bytes"] = device.memory_bytes;
+  provenance["simulated"] = device.simulated;
+  provenance["times_mean_something"] = device.times_mean_something;
+}
+
 namespace {
 
 [[noreturn]] void refuse_path(const std::string& path) {

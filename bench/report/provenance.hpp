@@ -22,6 +22,9 @@ void remember_command_line(int argc, char** argv);
 /// Adds trace, trace_model, trace_source, trace_licence, trace_synthetic, trace_tokens, trace_sequences.
 void add_trace_provenance(nlohmann::json& provenance, const std::string& path, const RoutingTrace& trace);
 
+/// Adds device, device_kind, device_memory_bytes, simulated, times_mean_something.
+void add_device_provenance(nlohmann::json& provenance, const DeviceInfo& device);
+
 /// A document as every command writes it. Bytes that are no UTF-8, which a command line may hold, become
 /// U+FFFD.
 [[nodiscard]] std::string json_text(const nlohmann::json& document);

@@ -56,6 +56,7 @@ class LoadedFormat {
    public:
     explicit ChosenSets(std::uint32_t top_k) : top_k_(top_k) {}
     void on_layer(const RoutedLayer& routed) override;
+    [[nodiscard]] bool wants_weights() const override { return false; }
     void clear() noexcept { chosen_.clear(); }
     [[nodiscard]] std::span<const ExpertId> chosen() const noexcept { return chosen_; }
 
