@@ -15,6 +15,7 @@
 #include "bench/report/sweep_answer.hpp"
 #include "predictor/make_predictor.hpp"
 #include "prophet/error.hpp"
+#include "runtime/cache/make_policy.hpp"
 
 namespace prophet {
 namespace {
@@ -115,7 +116,8 @@ void check_outputs(const std::vector<ReportedRow>& rows, const ReplaySession& se
 }
 
 void replay(ReplayArguments& arguments) {
-  const bool learns = arguments.what.policy == "static" || predictor_needs_training(arguments.what.predictor);
+  const bool learns =
+      policy_needs_training(arguments.what.policy) || predictor_needs_training(arguments.what.predictor);
   arguments.setup.record_timeline = !arguments.timeline_path.empty();
   check_writable(arguments.timeline_path);
   const auto loaded = load_replay(arguments.setup, learns);
@@ -155,7 +157,7 @@ void add_replay_command(CLI::App& app) {
   command->add_option("--batch", arguments->what.batch, "Lanes decoded in lock-step")->capture_default_str();
   command
       ->add_option("--policy", arguments->what.policy,
-                   "lru, lfu, slru, arc, least-stale, static, belady (bound)")
+                   "lru, lfu, slru, arc, least-stale, static, forecast, belady (bound)")
       ->capture_default_str();
   command
       ->add_option("--predictor", arguments->what.predictor,

@@ -38,8 +38,7 @@ void require_known(const char* what, const std::string& name, const std::vector<
 }
 
 bool learns(const SweepArguments& arguments) {
-  const auto has_static = std::find(arguments.policies.begin(), arguments.policies.end(), "static");
-  return has_static != arguments.policies.end() ||
+  return std::any_of(arguments.policies.begin(), arguments.policies.end(), policy_needs_training) ||
          std::any_of(arguments.predictors.begin(), arguments.predictors.end(), predictor_needs_training);
 }
 

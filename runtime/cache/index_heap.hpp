@@ -8,33 +8,37 @@
 
 namespace prophet {
 
-/// A binary heap of experts, each at most once, that knows where each stands: the largest key is on top, and
-/// of equal keys the highest index, so that the order is total. O(log experts); allocates once.
-template <class Key>
+/// A binary heap of experts (or what else has ids from 0), each at most once, that knows where each stands:
+/// the largest key is on top, and of equal keys the highest id, so that the order is total. O(log ids);
+/// allocates once.
+template <class Key, class Member = ExpertIndex>
 class IndexHeap {
  public:
-  explicit IndexHeap(std::uint32_t experts) : place_(experts, absent) { nodes_.reserve(experts); }
+  explicit IndexHeap(std::uint32_t ids) : place_(ids, absent) { nodes_.reserve(ids); }
 
   [[nodiscard]] std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(nodes_.size()); }
-  [[nodiscard]] bool contains(ExpertIndex expert) const noexcept { return place_[expert.index()] != absent; }
+  [[nodiscard]] bool contains(Member member) const noexcept { return place_[member.index()] != absent; }
+  /// REQUIRES: not empty.
+  [[nodiscard]] Member top() const noexcept { return nodes_.front().member; }
+  [[nodiscard]] Key top_key() const noexcept { return nodes_.front().key; }
 
   /// REQUIRES: not contained.
-  void push(ExpertIndex expert, Key key) noexcept {
-    assert(!contains(expert));
-    nodes_.push_back({key, expert});
-    sift_up(size() - 1, {key, expert});
+  void push(Member member, Key key) noexcept {
+    assert(!contains(member));
+    nodes_.push_back({key, member});
+    sift_up(size() - 1, {key, member});
   }
   /// Takes the top out. REQUIRES: not empty.
-  ExpertIndex pop() noexcept {
-    const ExpertIndex expert = nodes_.front().expert;
-    remove(expert);
-    return expert;
+  Member pop() noexcept {
+    const Member member = nodes_.front().member;
+    remove(member);
+    return member;
   }
   /// REQUIRES: contained.
-  void remove(ExpertIndex expert) noexcept {
-    assert(contains(expert));
-    const std::uint32_t hole = place_[expert.index()];
-    place_[expert.index()] = absent;
+  void remove(Member member) noexcept {
+    assert(contains(member));
+    const std::uint32_t hole = place_[member.index()];
+    place_[member.index()] = absent;
     const Node last = nodes_.back();
     nodes_.pop_back();
     if (hole == size()) return;
@@ -44,22 +48,28 @@ class IndexHeap {
       sift_down(hole, last);
     }
   }
+  /// Gives every member the key `key_of(member)`. Linear in the members.
+  template <class KeyOf>
+  void rekey(KeyOf key_of) {
+    for (Node& node : nodes_) node.key = key_of(node.member);
+    for (std::uint32_t at = size() / 2; at-- > 0;) sift_down(at, nodes_[at]);
+  }
 
  private:
   struct Node {
     Key key;
-    ExpertIndex expert;
+    Member member;
   };
 
   static constexpr std::uint32_t absent = ~std::uint32_t{0};
 
   static std::uint32_t parent(std::uint32_t at) noexcept { return (at - 1) / 2; }
   static bool before(const Node& a, const Node& b) noexcept {
-    return a.key > b.key || (a.key == b.key && a.expert > b.expert);
+    return a.key > b.key || (a.key == b.key && a.member > b.member);
   }
   void put(std::uint32_t at, Node node) noexcept {
     nodes_[at] = node;
-    place_[node.expert.index()] = at;
+    place_[node.member.index()] = at;
   }
   void sift_up(std::uint32_t at, Node node) noexcept {
     while (at > 0 && before(node, nodes_[parent(at)])) {
@@ -79,7 +89,7 @@ class IndexHeap {
   }
 
   std::vector<Node> nodes_;
-  std::vector<std::uint32_t> place_;  ///< [experts] position in nodes_
+  std::vector<std::uint32_t> place_;  ///< [ids] position in nodes_
 };
 
 }  // namespace prophet

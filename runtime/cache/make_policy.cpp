@@ -9,6 +9,7 @@
 #include "prophet/error.hpp"
 #include "runtime/cache/arc.hpp"
 #include "runtime/cache/belady.hpp"
+#include "runtime/cache/forecast_policy.hpp"
 #include "runtime/cache/least_stale.hpp"
 #include "runtime/cache/lfu.hpp"
 #include "runtime/cache/lru.hpp"
@@ -54,6 +55,10 @@ Made make_static(const PolicyOptions& options) {
   return std::make_unique<StaticPolicy>(options.grid, options.popularity);
 }
 
+Made make_forecast(const PolicyOptions& options) {
+  return std::make_unique<ForecastPolicy>(options.grid);
+}
+
 Made make_belady(const PolicyOptions& options) {
   require(options.future != nullptr, "policy belady: the requests to come are needed and were not given");
   const ExpertGrid grid = options.future->grid;
@@ -75,6 +80,7 @@ constexpr std::array policies{
     Entry{"arc", make_arc},
     Entry{"least-stale", make_least_stale},
     Entry{"static", make_static},
+    Entry{"forecast", make_forecast},
     Entry{"belady", make_belady},
 };
 
@@ -84,6 +90,10 @@ std::vector<std::string> policy_names() {
   std::vector<std::string> names;
   for (const Entry& entry : policies) names.emplace_back(entry.name);
   return names;
+}
+
+bool policy_needs_training(std::string_view name) {
+  return name == "static" || name == "forecast";
 }
 
 std::unique_ptr<EvictionPolicy> make_policy(std::string_view name, const PolicyOptions& options) {

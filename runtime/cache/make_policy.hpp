@@ -23,6 +23,9 @@ struct PolicyOptions {
 
 [[nodiscard]] std::vector<std::string> policy_names();
 
+/// Whether the policy learns from training sequences before it runs.
+[[nodiscard]] bool policy_needs_training(std::string_view name);
+
 /// Throws Error{usage} for an unknown name (listing the known ones), and when the policy needs something that
 /// `options` lacks.
 [[nodiscard]] std::unique_ptr<EvictionPolicy> make_policy(std::string_view name,

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "predictor/make_predictor.hpp"
+#include "predictor/train_use_model.hpp"
 #include "prophet/error.hpp"
 #include "prophet/limits.hpp"
 #include "runtime/cache/make_policy.hpp"
@@ -100,6 +102,19 @@ std::unique_ptr<EvictionPolicy> ReplaySession::policy(const ReplayCase& what) {
   return make_policy(what.policy, policy_options);
 }
 
+const UseModel& ReplaySession::use_model() {
+  if (use_model_) return *use_model_;
+  PredictorOptions training;
+  training.grid = workload_.grid;
+  training.top_k = workload_.top_k;
+  training.trace = &trace_;
+  training.training = split_.train;
+  UseTraining options;
+  options.seed = options_.seed;
+  options.threads = std::max(1U, std::thread::hardware_concurrency());
+  return use_model_.emplace(train_use_model(TrainingSet("forecast", training), options));
+}
+
 std::unique_ptr<Predictor> ReplaySession::predictor(const ReplayCase& what) {
   PredictorOptions predictor_options;
   predictor_options.grid = workload_.grid;
@@ -145,7 +160,12 @@ ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const Re
   engine.verify = options_.verify;
   engine.captured_tokens = options_.graph == GraphUse::off ? 0 : steps.lanes();
   ReplayedModel model(device, trace_, workload_, steps.tokens_max(), options_.seed);
-  StepLoop loop(device, store, model, engine, policy(what), forecaster.get(), steps.tokens_max());
+  std::unique_ptr<EvictionPolicy> eviction = policy(what);
+  auto* const by_forecast = dynamic_cast<ForecastPolicy*>(eviction.get());
+  std::optional<UseEstimator> estimator;
+  if (by_forecast != nullptr) estimator.emplace(use_model(), what.batch);
+  StepLoop loop(device, store, model, engine, std::move(eviction), forecaster.get(), steps.tokens_max());
+  if (estimator) loop.follow(*estimator, *by_forecast);
   check_graph(what, loop);
   const std::uint64_t steps_in_all = decode_steps(steps);
   loop.expect_steps(steps_in_all);

@@ -9,6 +9,7 @@
 #include <tuple>
 #include <utility>
 
+#include "predictor/use_model.hpp"
 #include "runtime/cache/request_groups.hpp"
 #include "runtime/device/cuda_device.hpp"
 #include "runtime/device/decorators/recording_device.hpp"
@@ -89,6 +90,7 @@ class ReplaySession {
   [[nodiscard]] ReplayRow run_on(Device& device, const HostStore& store, const ReplayCase& what,
                                  bool preload);
   [[nodiscard]] ReplayRow run_resident_if_it_fits(const ReplayCase& what);
+  [[nodiscard]] const UseModel& use_model();
   [[nodiscard]] std::unique_ptr<EvictionPolicy> policy(const ReplayCase& what);
   [[nodiscard]] std::unique_ptr<Predictor> predictor(const ReplayCase& what);
   void check(const ReplayCase& what) const;
@@ -106,6 +108,7 @@ class ReplaySession {
   double link_bytes_per_s_ = 0;
   std::map<std::uint32_t, RequestGroups> requests_;  ///< by batch
   std::vector<std::uint64_t> popularity_;            ///< of the training sequences
+  std::optional<UseModel> use_model_;                ///< learnt from them when first needed
   std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>, ReplayRow>
       lru_rows_;                                      ///< batch, slabs, staging
   std::map<std::uint32_t, ReplayRow> resident_rows_;  ///< by batch

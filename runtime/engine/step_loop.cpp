@@ -72,6 +72,11 @@ void StepLoop::step(StepKind kind, std::span<const StepToken> tokens) {
       if (token.starts_sequence) predictor_->start_lane(token.lane);
     }
   }
+  if (estimator_ != nullptr) {
+    for (const StepToken& token : tokens) {
+      if (token.starts_sequence) estimator_->start_lane(token.lane);
+    }
+  }
   const bool is_prefill = kind == StepKind::prefill;
   const PassTotals before = is_prefill ? totals() : PassTotals{};
   run_layers(kind, tokens);
@@ -127,6 +132,7 @@ std::uint32_t StepLoop::run_captured(std::span<const StepToken> tokens) {
 void StepLoop::book_captured_layer(LayerId layer, std::span<const StepToken> tokens) {
   gather(layer, tokens);
   cache_.begin_layer(layer, step_number_);
+  estimate_uses(layer, StepKind::decode, tokens);
   LayerLease lease = cache_.acquire(requests_.wanted());
   if (!lease.misses().empty() || !lease.deferred().empty()) {
     throw Error(ErrorCode::check_failed,
@@ -151,6 +157,7 @@ void StepLoop::run_routed_layer(LayerId layer, StepKind kind, std::span<const St
   const auto rows = static_cast<std::uint32_t>(tokens.size());
   observe(layer, tokens);
   cache_.begin_layer(layer, step_number_);
+  estimate_uses(layer, kind, tokens);
   run_experts(layer, kind == StepKind::prefill && options_.bypass_prefill, rows);
   model_.launch_combine(layer, requests_.slots(), rows, compute_.id());
   fates_.dropped(transfers_.cancel_layer(layer));
@@ -177,6 +184,18 @@ void StepLoop::observe(LayerId layer, std::span<const StepToken> tokens) {
   }
   for (std::size_t t = 0; t < tokens.size(); ++t)
     predictor_->observe(tokens[t].lane, layer, requests_.chosen(t));
+}
+
+/// Before the layer's experts are looked up: what leaves for them is chosen by what is known by now.
+void StepLoop::estimate_uses(LayerId layer, StepKind kind, std::span<const StepToken> tokens) {
+  if (estimator_ == nullptr) return;
+  for (std::size_t t = 0; t < tokens.size(); ++t)
+    estimator_->observe(tokens[t].lane, layer, requests_.chosen(t));
+  if (kind == StepKind::decode) {
+    forecast_policy_->revise(layer, estimator_->estimate(layer));
+  } else {
+    estimator_->pass_over();
+  }
 }
 
 void StepLoop::run_experts(LayerId layer, bool bypass, std::uint32_t tokens) {

@@ -6,7 +6,9 @@
 #include <vector>
 
 #include "predictor/predictor.hpp"
+#include "predictor/use_estimator.hpp"
 #include "runtime/cache/expert_cache.hpp"
+#include "runtime/cache/forecast_policy.hpp"
 #include "runtime/engine/batch_schedule.hpp"
 #include "runtime/engine/captured_steps.hpp"
 #include "runtime/engine/layer_requests.hpp"
@@ -44,6 +46,12 @@ class StepLoop {
   StepLoop(Device& device, const HostStore& store, StepModel& model, const EngineOptions& options,
            std::unique_ptr<EvictionPolicy> policy, Predictor* predictor, std::uint32_t tokens_max);
 
+  /// The cache's policy, which must be the one given, follows these estimates. Before the first step; both
+  /// must outlive the loop.
+  void follow(UseEstimator& estimator, ForecastPolicy& policy) noexcept {
+    estimator_ = &estimator;
+    forecast_policy_ = &policy;
+  }
   /// Brings experts into the cache, in ascending order, until it is full. Not counted.
   void preload();
   /// One pass of `tokens` through all layers.
@@ -60,6 +68,7 @@ class StepLoop {
 
  private:
   [[nodiscard]] PassTotals totals();
+  void estimate_uses(LayerId layer, StepKind kind, std::span<const StepToken> tokens);
   void run_layers(StepKind kind, std::span<const StepToken> tokens);
   [[nodiscard]] std::uint32_t run_captured(std::span<const StepToken> tokens);
   void book_captured_layer(LayerId layer, std::span<const StepToken> tokens);
@@ -89,6 +98,8 @@ class StepLoop {
   TransferQueue transfers_;
   PrefetchFates fates_;
   Predictor* predictor_;
+  UseEstimator* estimator_ = nullptr;  ///< with forecast_policy_, or neither
+  ForecastPolicy* forecast_policy_ = nullptr;
   std::unique_ptr<Prefetcher> prefetcher_;
   LayerRequests requests_;
   std::vector<ExpertIndex> deferred_;  ///< what the running round could not hold

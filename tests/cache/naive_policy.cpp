@@ -138,6 +138,21 @@ class NaiveBelady final : public NaiveScored {
   std::size_t begun_ = 0;
 };
 
+/// Nothing has been said of any expert: the longest unused leaves, of those released together the last.
+class NaiveForecast final : public NaiveScored {
+ public:
+  explicit NaiveForecast(ExpertGrid grid) : grid_(grid) {}
+  void begin_layer(LayerId layer, std::uint64_t step) override {
+    now_ = static_cast<double>(step) * grid_.layers + layer.value;
+  }
+
+ private:
+  double leaves_by(ExpertIndex) override { return -now_; }
+
+  ExpertGrid grid_;
+  double now_ = 0;
+};
+
 class NaiveSlru final : public Naive {
  public:
   explicit NaiveSlru(std::uint32_t cache_slabs) : protected_max_(cache_slabs * 4 / 5) {}
@@ -280,6 +295,7 @@ class NaiveLeastStale final : public Naive {
 std::unique_ptr<EvictionPolicy> make_naive_policy(std::string_view name, const PolicyOptions& options) {
   if (name == "lru") return std::make_unique<NaiveLru>();
   if (name == "lfu") return std::make_unique<NaiveLfu>(options.lfu_half_life_steps);
+  if (name == "forecast") return std::make_unique<NaiveForecast>(options.grid);
   if (name == "slru") return std::make_unique<NaiveSlru>(options.cache_slabs);
   if (name == "arc") return std::make_unique<NaiveArc>(options.cache_slabs);
   if (name == "least-stale") return std::make_unique<NaiveLeastStale>(options.grid);

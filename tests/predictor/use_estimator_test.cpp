@@ -1,0 +1,106 @@
+#include "predictor/use_estimator.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "tests/predictor/predictor_samples.hpp"
+
+namespace prophet::testing {
+namespace {
+
+constexpr ExpertGrid grid{2, 4};
+
+/// Whose odds are the biases alone: of layer 0 the given ones, of layer 1 none.
+UseModel biased(std::array<UseOdds, 4> odds) {
+  UseModel model;
+  model.grid = grid;
+  model.top_k = 1;
+  model.source_layers = 2;
+  model.popularity.assign(grid.size(), 0.25F);
+  model.bias.resize(grid.size());
+  for (std::size_t e = 0; e < odds.size(); ++e) model.bias[e] = odds[e];
+  model.matrix.resize(std::size_t{grid.layers} * model.source_layers * grid.experts * 2 * grid.experts);
+  return model;
+}
+
+constexpr float surely = 30;
+constexpr float never = -30;
+constexpr std::array choice{ExpertId{3}};
+
+TEST(UseEstimator, ACertainUseIsWorthItsDistance) {
+  const UseModel model = biased({UseOdds{surely, never}, UseOdds{never, surely}, UseOdds{never, never}});
+  UseEstimator estimator(model, 1);
+  estimator.observe(LaneId{0}, LayerId{0}, choice);
+  const auto turns = estimator.estimate(LayerId{0});
+  EXPECT_NEAR(turns[0], 0, 1e-3) << "at the next turn";
+  EXPECT_NEAR(turns[1], 1, 1e-3) << "at every later one";
+  EXPECT_GT(turns[2], 10) << "hardly ever";
+}
+
+TEST(UseEstimator, LanesAreWorthMoreTogether) {
+  const UseModel model = biased({UseOdds{0, 0}, UseOdds{1, -1}, UseOdds{-2, -2}, UseOdds{-4, -4}});
+  UseEstimator one(model, 2);
+  UseEstimator two(model, 2);
+  one.observe(LaneId{1}, LayerId{0}, choice);
+  two.observe(LaneId{0}, LayerId{0}, choice);
+  two.observe(LaneId{1}, LayerId{0}, choice);
+  const auto turns = one.estimate(LayerId{0});
+  const std::vector<float> alone(turns.begin(), turns.end());
+  const auto together = two.estimate(LayerId{0});
+  for (std::size_t e = 0; e < 4; ++e) EXPECT_LT(together[e], alone[e]);
+  one.observe(LaneId{1}, LayerId{0}, choice);
+  const auto again = one.estimate(LayerId{0});
+  for (std::size_t e = 0; e < 4; ++e)
+    EXPECT_EQ(again[e], alone[e]) << "lanes not observed since do not count";
+}
+
+TEST(UseEstimator, AnAddedSourceSpeaksForItsLayersChoice) {
+  UseModel model = biased({});
+  model.added(LayerId{0}, 1, ExpertId{2})[0] =
+      surely;  // expert 0 at the next turn, once layer 1 chose expert 2
+  UseEstimator estimator(model, 1);
+  estimator.observe(LaneId{0}, LayerId{0}, choice);
+  EXPECT_GT(estimator.estimate(LayerId{0})[0], 0.3F);
+  estimator.observe(LaneId{0}, LayerId{1}, std::array{ExpertId{2}});
+  (void)estimator.estimate(LayerId{1});
+  estimator.observe(LaneId{0}, LayerId{0}, choice);
+  EXPECT_NEAR(estimator.estimate(LayerId{0})[0], 0, 1e-3);
+  estimator.start_lane(LaneId{0});
+  estimator.observe(LaneId{0}, LayerId{0}, choice);
+  EXPECT_GT(estimator.estimate(LayerId{0})[0], 0.3F) << "another sequence has not chosen it";
+}
+
+TEST(UseEstimator, APassOfAPromptSpeaksForNoTurn) {
+  const UseModel model = biased({UseOdds{surely, surely}});
+  UseEstimator estimator(model, 2);
+  estimator.observe(LaneId{0}, LayerId{0}, choice);
+  estimator.pass_over();
+  estimator.observe(LaneId{1}, LayerId{0}, choice);
+  UseEstimator fresh(model, 2);
+  fresh.observe(LaneId{1}, LayerId{0}, choice);
+  const auto expected = fresh.estimate(LayerId{0});
+  const auto turns = estimator.estimate(LayerId{0});
+  for (std::size_t e = 0; e < 4; ++e) EXPECT_EQ(turns[e], expected[e]);
+}
+
+TEST(LayerUses, CountWhatTheSequenceUsed) {
+  LayerUses uses(4);
+  uses.add(std::array{ExpertId{0}, ExpertId{1}});
+  uses.add(std::array{ExpertId{1}, ExpertId{2}});
+  const UseFeatures just = uses.features(ExpertId{1}, 0.5F);
+  EXPECT_EQ(just[0], 1);
+  EXPECT_NEAR(just[1], 0, 1e-6) << "the log odds of one half";
+  EXPECT_EQ(just[3], 1) << "by the last token";
+  EXPECT_EQ(uses.features(ExpertId{0}, 0.5F)[4], 1) << "by the one before";
+  EXPECT_NEAR(uses.features(ExpertId{0}, 0.5F)[5], std::log(2.0F), 1e-6);
+  EXPECT_NEAR(just[6], 0.4F + 0.6F * 0.4F, 1e-6) << "used by both, decayed by 0.6";
+  uses.forget();
+  EXPECT_EQ(uses.tokens(), 0U);
+  EXPECT_EQ(uses.features(ExpertId{1}, 0.5F)[6], 0);
+}
+
+}  // namespace
+}  // namespace prophet::testing
