@@ -48,6 +48,7 @@ int run(int argc, char** argv) {
                                         (version.git_dirty ? ", modified)" : ")"));
   prophet::add_replay_command(app);
   prophet::add_generate_command(app);
+  prophet::add_eval_predictor_command(app);
   prophet::add_calibrate_command(app);
   prophet::add_sweep_command(app);
   prophet::add_curve_command(app);

@@ -8,6 +8,7 @@ namespace prophet {
 
 /// Each adds one subcommand to the `prophet` program. A subcommand prints results on stdout, log and progress
 /// on stderr, and throws prophet::Error; main turns that into one sentence and the exit code.
+void add_eval_predictor_command(CLI::App& app);
 void add_generate_command(CLI::App& app);
 void add_curve_command(CLI::App& app);
 void add_calibrate_command(CLI::App& app);

@@ -37,6 +37,8 @@ void choose_model(const TraceSetup& setup, TraceToReplay& chosen) {
   } else if (auto named = find_in_catalogue(chosen.trace.provenance().model)) {
     chosen.model = *std::move(named);
     chosen.sizes_only = false;
+  } else if (!setup.needs_sizes) {
+    chosen.model.name = chosen.trace.provenance().model;
   } else {
     throw Error(ErrorCode::usage,
                 fmt::format("--trace {}: neither --model nor --sizes-of is given: expected the model of the "

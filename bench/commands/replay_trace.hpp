@@ -19,6 +19,7 @@ struct TraceSetup {
   std::string sizes_of;  ///< or is replayed at the sizes of this one; empty: sample_sizes_of for the sample
   std::uint32_t skip_flags = sequence_flags::repetitive;
   double train_fraction = -1;  ///< negative: 0.5 when something must learn from `trace` itself, else 0
+  bool needs_sizes = true;     ///< false: a trace of a model that is not known is taken as it is
 };
 
 /// Adds them to a subcommand.

@@ -14,7 +14,7 @@ Prefetcher::Prefetcher(Predictor& predictor, ExpertCache& cache, TransferQueue& 
       probability_(cache.grid().experts, 0.0F),
       ranked_(cache.grid().experts),
       next_ranked_(cache.grid().experts),
-      is_wanted_(cache.grid().experts, false) {}
+      is_wanted_(cache.grid().experts, 0) {}
 
 void Prefetcher::run(LayerId made_at) {
   const bool resting = fates_.resting();
@@ -35,18 +35,18 @@ bool Prefetcher::rank(LayerId made_at, LayerId target) {
   if (!predictor_.forecast(made_at, target, probability_)) return false;
   for (std::uint32_t e = 0; e < probability_.size(); ++e) {
     const ExpertIndex expert = cache_.grid().index(target, ExpertId{e});
-    ranked_[e] = {expert, probability_[e], cache_.find(expert).has_value()};
+    ranked_[e] = {ExpertId{e}, probability_[e], cache_.find(expert).has_value()};
   }
-  std::sort(ranked_.begin(), ranked_.end(), [](const Ranked& a, const Ranked& b) {
-    return a.probability != b.probability ? a.probability > b.probability : a.expert < b.expert;
-  });
+  rank_most_probable(ranked_, ranked_.size());
   return true;
 }
 
 void Prefetcher::queue_best(LayerId target) {
   const std::size_t width = std::min<std::size_t>(options_.width, ranked_.size());
   for (std::size_t i = 0; i < width; ++i) {
-    if (ranked_[i].probability < options_.probability_min || !queue(target, ranked_[i].expert)) return;
+    if (ranked_[i].probability < options_.probability_min ||
+        !queue(target, cache_.grid().index(target, ranked_[i].expert)))
+      return;
   }
 }
 
@@ -65,20 +65,12 @@ void Prefetcher::score(LayerId layer, std::span<const ExpertIndex> wanted, Forec
                        ForecastCounts& of_layer) {
   if (!has_next_ || next_layer_ != layer) return;
   has_next_ = false;  // it was made for one pass: a prefill pass and the decode step behind it are two
-  const auto position = [&](ExpertIndex e) { return cache_.grid().key(e).expert.index(); };
-  for (const ExpertIndex e : wanted) is_wanted_[position(e)] = true;
-  ForecastCounts counts;
-  counts.wanted = wanted.size();
-  for (std::size_t i = 0; i < std::min(2 * wanted.size(), next_ranked_.size()); ++i) {
-    const bool hit = is_wanted_[position(next_ranked_[i].expert)];
-    counts.recalled_at_2k += hit ? 1U : 0U;
-    if (i >= wanted.size()) continue;
-    counts.recalled_at_k += hit ? 1U : 0U;
-    if (next_ranked_[i].resident) continue;
-    ++counts.absent_named;
-    counts.absent_named_wanted += hit ? 1U : 0U;
-  }
-  for (const ExpertIndex e : wanted) is_wanted_[position(e)] = false;
+  const auto mark = [&](std::uint8_t wants) {
+    for (const ExpertIndex e : wanted) is_wanted_[cache_.grid().key(e).expert.index()] = wants;
+  };
+  mark(1);
+  const ForecastCounts counts = count_at_k(next_ranked_, is_wanted_, wanted.size());
+  mark(0);
   total += counts;
   of_layer += counts;
 }

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "predictor/forecast_counts.hpp"
 #include "predictor/predictor.hpp"
 #include "runtime/cache/expert_cache.hpp"
 #include "runtime/engine/prefetch_fates.hpp"
@@ -36,12 +37,6 @@ class Prefetcher {
   [[nodiscard]] std::uint64_t issued() const noexcept { return issued_; }
 
  private:
-  struct Ranked {
-    ExpertIndex expert;
-    float probability = 0;
-    bool resident = false;  ///< when the forecast was made
-  };
-
   [[nodiscard]] bool rank(LayerId made_at, LayerId target);
   void queue_best(LayerId target);
   /// False when there is no room for this or any further prefetch.
@@ -52,10 +47,10 @@ class Prefetcher {
   TransferQueue& transfers_;
   PrefetchFates& fates_;
   PrefetchOptions options_;
-  std::vector<float> probability_;   ///< [experts]
-  std::vector<Ranked> ranked_;       ///< [experts], by falling probability
-  std::vector<Ranked> next_ranked_;  ///< [experts]: the forecast for the next layer, kept for the score
-  std::vector<bool> is_wanted_;      ///< [experts]
+  std::vector<float> probability_;        ///< [experts]
+  std::vector<NamedExpert> ranked_;       ///< [experts], by falling probability
+  std::vector<NamedExpert> next_ranked_;  ///< [experts]: the forecast for the next layer, kept for the score
+  std::vector<std::uint8_t> is_wanted_;   ///< [experts]: 1 where the layer at hand wants it
   LayerId next_layer_;
   bool has_next_ = false;
   std::uint64_t issued_ = 0;

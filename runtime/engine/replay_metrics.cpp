@@ -5,15 +5,6 @@
 
 namespace prophet {
 
-ForecastCounts& ForecastCounts::operator+=(const ForecastCounts& more) noexcept {
-  wanted += more.wanted;
-  recalled_at_k += more.recalled_at_k;
-  recalled_at_2k += more.recalled_at_2k;
-  absent_named += more.absent_named;
-  absent_named_wanted += more.absent_named_wanted;
-  return *this;
-}
-
 LayerCounts& LayerCounts::operator+=(const LayerCounts& more) noexcept {
   requests += more.requests;
   hit_on_time += more.hit_on_time;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "predictor/forecast_counts.hpp"
 #include "runtime/transfer/transfer_bytes.hpp"
 
 namespace prophet {
@@ -29,19 +30,6 @@ struct PassTotals {
   PassTotals& operator-=(const PassTotals& less) noexcept;
 };
 
-/// How well forecasts made one layer ahead named what the next layer wanted (layers that had a forecast
-/// only).
-struct ForecastCounts {
-  std::uint64_t wanted = 0;          ///< experts wanted by forecast layers; k of a layer is how many it wants
-  std::uint64_t recalled_at_k = 0;   ///< of them, among the k most probable
-  std::uint64_t recalled_at_2k = 0;  ///< of them, among the 2k most probable
-  std::uint64_t absent_named =
-      0;  ///< experts not resident when the forecast was made, among the k most probable
-  std::uint64_t absent_named_wanted = 0;  ///< of them, wanted
-
-  ForecastCounts& operator+=(const ForecastCounts& more) noexcept;
-};
-
 /// What one replay measured. Times are the device's: virtual on the sim.
 struct ReplayMetrics {
   std::uint64_t steps = 0;  ///< decode steps
@@ -55,8 +43,8 @@ struct ReplayMetrics {
   TransferBytes bytes;
   std::uint64_t prefetches_issued = 0;
   std::uint64_t prefetches_failed = 0;
-  std::uint64_t prefetch_paused_layers = 0;  ///< layers in which the governor held prefetch back
-  ForecastCounts forecast;
+  std::uint64_t prefetch_paused_layers = 0;     ///< layers in which the governor held prefetch back
+  ForecastCounts forecast;                      ///< of those made one layer ahead
   std::vector<ForecastCounts> forecast_layers;  ///< [layers]
   std::uint64_t rounds_extra =
       0;               ///< rounds beyond the first, for layers that wanted more than there was room

@@ -1,0 +1,192 @@
+#include "bench/commands/eval_setup.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <thread>
+
+#include "bench/commands/replay_setup.hpp"
+#include "predictor/train_use_model.hpp"
+#include "prophet/error.hpp"
+#include "runtime/cache/make_policy.hpp"
+#include "runtime/engine/batch_schedule.hpp"
+
+namespace prophet {
+namespace {
+
+constexpr std::string_view control = "oracle";
+
+std::uint32_t parse_coverage(const std::string& text, const ExpertGrid& grid) {
+  if (text == "all") return grid.experts;
+  std::uint32_t named = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), named);
+  if (error != std::errc{} || end != text.data() + text.size() || named == 0) {
+    throw Error(ErrorCode::usage,
+                fmt::format("--coverage {}: expected a number of experts from 1 on, or all", text));
+  }
+  return std::min(named, grid.experts);
+}
+
+EvaluationPlan plan_of(const EvalSetup& setup, const ExpertGrid& grid) {
+  EvaluationPlan plan;
+  plan.ahead = setup.ahead;
+  for (const std::string& text : setup.coverages) plan.coverages.push_back(parse_coverage(text, grid));
+  for (auto* const list : {&plan.ahead, &plan.coverages}) {
+    std::sort(list->begin(), list->end());
+    list->erase(std::unique(list->begin(), list->end()), list->end());
+  }
+  return plan;
+}
+
+std::uint32_t slabs_of(const EvalSetup& setup, const ExpertGrid& grid) {
+  if (setup.slabs == 0) return slabs_of_fraction(setup.slab_fraction, grid);
+  if (setup.slabs <= grid.size()) return setup.slabs;
+  throw Error(ErrorCode::usage,
+              fmt::format("--slabs {}: expected 1 to {}, the number of experts in all layers", setup.slabs,
+                          grid.size()));
+}
+
+/// A predictor that must be named is one that a user asked for.
+bool is_default(const std::string& name) {
+  return name != "none" && name != control;
+}
+
+UseModel learn_uses(const EvalSetup& setup, const PredictorOptions& options) {
+  UseTraining training;
+  training.seed = setup.seed;
+  training.threads = std::max(1U, std::thread::hardware_concurrency());
+  return train_use_model(TrainingSet("forecast", options), training);
+}
+
+}  // namespace
+
+void add_eval_options(CLI::App& command, EvalSetup& setup) {
+  command
+      .add_option("--predictor", setup.predictors,
+                  "Predictors to score, separated by commas; default: all that the source can feed")
+      ->delimiter(',');
+  command.add_option("--ahead", setup.ahead, "Layers between a forecast and its target, separated by commas")
+      ->delimiter(',')
+      ->capture_default_str();
+  command
+      .add_option("--coverage", setup.coverages,
+                  "Experts of a layer that are named, the most probable first: numbers or all, separated by "
+                  "commas")
+      ->delimiter(',')
+      ->capture_default_str();
+  command
+      .add_option("--policy", setup.policy,
+                  "Whose cache says which experts are resident: lru, lfu, slru, arc, least-stale, static, "
+                  "forecast, belady (bound)")
+      ->capture_default_str();
+  auto* const slabs = command.add_option("--slabs", setup.slabs, "Slabs of that cache");
+  command.add_option("--slab-fraction", setup.slab_fraction, "The same as a share of all experts")
+      ->capture_default_str()
+      ->excludes(slabs);
+  command.add_option("--staging-slabs", setup.staging_slabs,
+                     "Slabs on top for experts that pass through; default: top-k");
+  command.add_option("--seed", setup.seed, "Of the split and of what learns")->capture_default_str();
+}
+
+bool learns(const EvalSetup& setup) {
+  if (policy_needs_training(setup.policy) || setup.predictors.empty()) return true;
+  return std::any_of(setup.predictors.begin(), setup.predictors.end(), predictor_needs_training);
+}
+
+EvalPanel::EvalPanel(const EvalSetup& setup, const PredictorOptions& options, const RequestGroups& future,
+                     std::uint32_t tokens_max)
+    : grid_(options.grid),
+      slabs_(slabs_of(setup, grid_)),
+      staging_slabs_(setup.staging_slabs.value_or(options.top_k)),
+      plan_(plan_of(setup, grid_)) {
+  make_predictors(setup, options);
+  std::unique_ptr<EvictionPolicy> eviction = policy(setup, options, future);
+  auto* const by_forecast = dynamic_cast<ForecastPolicy*>(eviction.get());
+  resident_ =
+      std::make_unique<ResidentExperts>(grid_, CacheSize{slabs_, staging_slabs_}, std::move(eviction));
+  if (by_forecast != nullptr) {
+    use_model_ = learn_uses(setup, options);
+    estimator_.emplace(*use_model_, options.lanes);
+    resident_->follow(*estimator_, *by_forecast);
+  }
+  std::vector<Predictor*> views;
+  for (const auto& predictor : predictors_) views.push_back(predictor.get());
+  evaluation_ = std::make_unique<ForecastEvaluation>(plan_, options.top_k, tokens_max, views, *resident_);
+}
+
+void EvalPanel::make_predictors(const EvalSetup& setup, const PredictorOptions& options) {
+  for (const std::string& name : setup.predictors) {
+    if (name == "none")
+      throw Error(ErrorCode::usage, "--predictor none: says nothing, expected one that forecasts");
+    predictors_.push_back(make_predictor(name, options));
+  }
+  for (const std::string& name : predictor_names()) {
+    if (!setup.predictors.empty() || !is_default(name)) continue;
+    try {
+      predictors_.push_back(make_predictor(name, options));
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::usage) throw;
+      left_out_.emplace_back(error.what());
+    }
+  }
+  predictors_.push_back(make_predictor(control, options));
+}
+
+std::unique_ptr<EvictionPolicy> EvalPanel::policy(const EvalSetup& setup, const PredictorOptions& options,
+                                                  const RequestGroups& future) {
+  PolicyOptions policy_options;
+  policy_options.grid = grid_;
+  policy_options.cache_slabs = slabs_;
+  std::vector<std::uint64_t> popularity;
+  if (options.trace != nullptr && !options.training.empty())
+    popularity = count_popularity(*options.trace, options.training);
+  policy_options.popularity = popularity;
+  policy_options.future = &future;
+  return make_policy(setup.policy, policy_options);
+}
+
+ForecastReport EvalPanel::report() const {
+  ForecastReport report;
+  report.grid = grid_;
+  report.coverages = plan_.coverages;
+  for (std::size_t p = 0; p < predictors_.size(); ++p) {
+    for (std::size_t a = 0; a < plan_.ahead.size(); ++a) {
+      ForecastRow row{std::string(predictors_[p]->name()),
+                      p + 1 == predictors_.size(),
+                      plan_.ahead[a],
+                      ForecastScope::step,
+                      0,
+                      evaluation_->within_step(p, a)};
+      report.rows.push_back(row);
+      row.scope = ForecastScope::next_step;
+      row.tally = evaluation_->into_next_step(p, a);
+      report.rows.push_back(row);
+      row.scope = ForecastScope::layer;
+      for (row.layer = 0; row.layer < grid_.layers; ++row.layer) {
+        row.tally = evaluation_->tally(p, a, LayerId{row.layer});
+        report.rows.push_back(row);
+      }
+    }
+  }
+  return report;
+}
+
+void check_controls(const ForecastReport& report) {
+  bool read_any = false;
+  for (const ForecastRow& row : report.rows) {
+    if (!row.is_control) continue;
+    const ForecastCounts& counts = row.tally.at_k();
+    read_any |= row.tally.forecasts() != 0;
+    if (counts.recalled_at_k == counts.wanted) continue;
+    throw Error(ErrorCode::check_failed,
+                fmt::format("control {}: layer {}, forecast {} layers ahead, names {} of the {} experts that "
+                            "were wanted; expected all of them: what is scored is not what was forecast",
+                            row.predictor, row.layer, row.ahead, counts.recalled_at_k, counts.wanted));
+  }
+  if (read_any) return;
+  throw Error(ErrorCode::check_failed,
+              "control: no forecast was scored, expected at least one: the routing has too few decode steps");
+}
+
+}  // namespace prophet
