@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 
+#include "predictor/gate_ahead_predictor.hpp"
 #include "predictor/history_predictor.hpp"
 #include "predictor/oracle_predictor.hpp"
 #include "predictor/previous_token_predictor.hpp"
@@ -33,6 +34,11 @@ Made make_previous_token(std::string_view, const PredictorOptions& options) {
   return std::make_unique<PreviousTokenPredictor>(options.grid, options.top_k, options.lanes);
 }
 
+Made make_gate_ahead(std::string_view, const PredictorOptions& options) {
+  return std::make_unique<GateAheadPredictor>(options.grid, options.top_k, options.lanes,
+                                              options.ahead_layers);
+}
+
 Made make_oracle(std::string_view, const PredictorOptions& options) {
   return std::make_unique<OraclePredictor>(options.grid, options.future);
 }
@@ -49,6 +55,7 @@ constexpr std::array predictors{
     Entry{"previous-token", false, make_previous_token},
     Entry{"transition", true, make_learner<TransitionPredictor>},
     Entry{"history", true, make_learner<HistoryPredictor>},
+    Entry{"gate-ahead", false, make_gate_ahead},
     Entry{"oracle", false, make_oracle},
 };
 
@@ -85,6 +92,11 @@ std::vector<std::string> predictor_names() {
 bool predictor_needs_training(std::string_view name) {
   const Entry* const entry = find(name);
   return entry != nullptr && entry->needs_training;
+}
+
+bool predictor_needs_routers(std::string_view name) {
+  const Entry* const entry = find(name);
+  return entry != nullptr && entry->make == make_gate_ahead;
 }
 
 std::unique_ptr<Predictor> make_predictor(std::string_view name, const PredictorOptions& options) {

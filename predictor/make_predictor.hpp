@@ -26,12 +26,17 @@ struct PredictorOptions {
   const RoutingTrace* trace = nullptr;   ///< where the training sequences are
   std::span<const SequenceId> training;  ///< sequences to learn from; none of them is replayed
   FutureRequests future;                 ///< for `oracle` only
+  /// For `gate-ahead` only: how many layers ahead the source applies routers; 0: it has no hidden states.
+  std::uint32_t ahead_layers = 0;
 };
 
 [[nodiscard]] std::vector<std::string> predictor_names();
 
 /// Whether the predictor learns from training sequences before it runs.
 [[nodiscard]] bool predictor_needs_training(std::string_view name);
+
+/// Whether the predictor needs what only a live model has: routers and their inputs.
+[[nodiscard]] bool predictor_needs_routers(std::string_view name);
 
 /// Null for "none". Throws Error{usage} for an unknown name (listing the known ones), and when the predictor
 /// needs something that `options` lacks.

@@ -26,6 +26,15 @@ class Predictor {
   /// The router's choice [top_k] of `lane` at `layer`.
   virtual void observe(LaneId lane, LayerId layer, std::span<const ExpertId> experts) = 0;
 
+  /// How many layers ahead it wants to be told what routers say of a hidden state; 0: it needs none of that.
+  [[nodiscard]] virtual std::uint32_t wants_ahead() const noexcept { return 0; }
+
+  /// Logits [experts] that the router of `target`, `made_at` or a later layer of the same step, gives for the
+  /// input that the router of `made_at` had from `lane`. Called behind observe() of that layer, in decode
+  /// steps, where the source of the routing is a live model.
+  virtual void observe_ahead(LaneId /*lane*/, LayerId /*made_at*/, LayerId /*target*/,
+                             std::span<const float> /*logits*/) {}
+
   /// Fills probability [experts]: the chance that `target` wants each expert for at least one running lane,
   /// the next time that `target` runs. `made_at` is the layer just observed; a target at or before it belongs
   /// to the next step. Lanes are combined as independent: 1 - product of (1 - p).

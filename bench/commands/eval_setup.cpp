@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <thread>
 
 #include "bench/commands/replay_setup.hpp"
-#include "predictor/train_use_model.hpp"
 #include "prophet/error.hpp"
 #include "runtime/cache/make_policy.hpp"
 #include "runtime/engine/batch_schedule.hpp"
+#include "runtime/engine/learn_uses.hpp"
 
 namespace prophet {
 namespace {
@@ -47,16 +46,11 @@ std::uint32_t slabs_of(const EvalSetup& setup, const ExpertGrid& grid) {
                           grid.size()));
 }
 
-/// A predictor that must be named is one that a user asked for.
-bool is_default(const std::string& name) {
-  return name != "none" && name != control;
-}
+constexpr std::string_view router_control = "gate-ahead";
 
-UseModel learn_uses(const EvalSetup& setup, const PredictorOptions& options) {
-  UseTraining training;
-  training.seed = setup.seed;
-  training.threads = std::max(1U, std::thread::hardware_concurrency());
-  return train_use_model(TrainingSet("forecast", options), training);
+bool is_default(const std::string& name, const PredictorOptions& options) {
+  if (predictor_needs_routers(name) && options.ahead_layers == 0) return false;
+  return name != "none" && name != control;
 }
 
 }  // namespace
@@ -106,7 +100,7 @@ EvalPanel::EvalPanel(const EvalSetup& setup, const PredictorOptions& options, co
   resident_ =
       std::make_unique<ResidentExperts>(grid_, CacheSize{slabs_, staging_slabs_}, std::move(eviction));
   if (by_forecast != nullptr) {
-    use_model_ = learn_uses(setup, options);
+    use_model_ = learn_uses(options, setup.seed);
     estimator_.emplace(*use_model_, options.lanes);
     resident_->follow(*estimator_, *by_forecast);
   }
@@ -122,7 +116,7 @@ void EvalPanel::make_predictors(const EvalSetup& setup, const PredictorOptions& 
     predictors_.push_back(make_predictor(name, options));
   }
   for (const std::string& name : predictor_names()) {
-    if (!setup.predictors.empty() || !is_default(name)) continue;
+    if (!setup.predictors.empty() || !is_default(name, options)) continue;
     try {
       predictors_.push_back(make_predictor(name, options));
     } catch (const Error& error) {
@@ -131,6 +125,9 @@ void EvalPanel::make_predictors(const EvalSetup& setup, const PredictorOptions& 
     }
   }
   predictors_.push_back(make_predictor(control, options));
+  if (options.ahead_layers == 0) return;
+  router_control_ = make_predictor(router_control, options);
+  plan_.router_control = router_control_.get();
 }
 
 std::unique_ptr<EvictionPolicy> EvalPanel::policy(const EvalSetup& setup, const PredictorOptions& options,
@@ -169,24 +166,34 @@ ForecastReport EvalPanel::report() const {
       }
     }
   }
+  if (router_control_ != nullptr) {
+    ForecastRow row{std::string(router_control), true, 0, ForecastScope::step, 0, evaluation_->control()};
+    report.rows.push_back(row);
+    row.scope = ForecastScope::layer;
+    for (row.layer = 0; row.layer < grid_.layers; ++row.layer) {
+      row.tally = evaluation_->control(LayerId{row.layer});
+      report.rows.push_back(row);
+    }
+  }
   return report;
 }
 
 void check_controls(const ForecastReport& report) {
-  bool read_any = false;
   for (const ForecastRow& row : report.rows) {
     if (!row.is_control) continue;
     const ForecastCounts& counts = row.tally.at_k();
-    read_any |= row.tally.forecasts() != 0;
+    const std::string what = fmt::format("control {}, {} layers ahead", row.predictor, row.ahead);
+    if (row.scope == ForecastScope::step && row.tally.forecasts() == 0) {
+      throw Error(ErrorCode::check_failed,
+                  what + ": nothing was scored, expected more decode steps, or fewer layers ahead");
+    }
     if (counts.recalled_at_k == counts.wanted) continue;
-    throw Error(ErrorCode::check_failed,
-                fmt::format("control {}: layer {}, forecast {} layers ahead, names {} of the {} experts that "
-                            "were wanted; expected all of them: what is scored is not what was forecast",
-                            row.predictor, row.layer, row.ahead, counts.recalled_at_k, counts.wanted));
+    throw Error(
+        ErrorCode::check_failed,
+        fmt::format("{}: names {} of the {} experts that were wanted, expected all: what was scored is "
+                    "not what was forecast",
+                    what, counts.recalled_at_k, counts.wanted));
   }
-  if (read_any) return;
-  throw Error(ErrorCode::check_failed,
-              "control: no forecast was scored, expected at least one: the routing has too few decode steps");
 }
 
 }  // namespace prophet

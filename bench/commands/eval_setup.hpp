@@ -33,7 +33,7 @@ void add_eval_options(CLI::App& command, EvalSetup& setup);
 /// Whether something that is asked learns from training sequences.
 [[nodiscard]] bool learns(const EvalSetup& setup);
 
-/// Predictors that are scored on the same passes, the control among them, and the experts that are resident
+/// Predictors that are scored on the same passes, the controls among them, and the experts that are resident
 /// meanwhile.
 class EvalPanel {
  public:
@@ -62,6 +62,7 @@ class EvalPanel {
   EvaluationPlan plan_;
   std::vector<std::string> left_out_;
   std::vector<std::unique_ptr<Predictor>> predictors_;  ///< the control, an oracle, is the last
+  std::unique_ptr<Predictor> router_control_;           ///< where the source applies routers, else null
   std::optional<UseModel> use_model_;
   std::optional<UseEstimator> estimator_;
   std::unique_ptr<ResidentExperts> resident_;

@@ -17,7 +17,9 @@
 #include "bench/report/provenance.hpp"
 #include "bench/report/remarks.hpp"
 #include "bench/report/replay_rows.hpp"
+#include "predictor/make_predictor.hpp"
 #include "prophet/error.hpp"
+#include "runtime/cache/make_policy.hpp"
 
 namespace prophet {
 namespace {
@@ -215,6 +217,8 @@ void generate(GenerateArguments& arguments) {
   check_writable(arguments.timeline_path);
   check_writable(arguments.json_path);
   check_writable(arguments.csv_path);
+  arguments.live.learns =
+      policy_needs_training(arguments.what.policy) || predictor_needs_training(arguments.what.predictor);
   const auto loaded = load_live(arguments.live);
   if (!loaded->is_text && !arguments.live.quiet)
     fmt::print(stderr, "prophet: the model's tokens are not bytes: ids are printed instead of text\n");
@@ -255,16 +259,17 @@ void add_generate_command(CLI::App& app) {
   slabs->excludes(fraction);
   command
       ->add_option("--policy", arguments->what.policy,
-                   "lru, lfu, slru, arc, least-stale, static (with --train-trace), belady (bound)")
+                   "lru, lfu, slru, arc, least-stale, belady (bound); static, forecast (they learn)")
       ->capture_default_str();
   command
-      ->add_option("--predictor", arguments->what.predictor,
-                   "none, previous-token; static, transition, history (with --train-trace); oracle (bound)")
+      ->add_option(
+          "--predictor", arguments->what.predictor,
+          "none, previous-token, gate-ahead, oracle (bound); static, transition, history (they learn)")
       ->capture_default_str();
-  command->add_option(
-      "--train-trace", arguments->live.train_trace,
-      "Routing trace of this model that policies and predictors learn from; sample-train is the "
-      "sample model's");
+  command->add_option("--train-trace", arguments->live.train_trace,
+                      "Routing trace of this model that policies and predictors learn from; default: "
+                      "sample-train for a model "
+                      "of the sample's layers, experts and top-k");
   command->add_option(
       "--staging-slabs", arguments->staging_slabs,
       "Slabs on top of the cache for experts that pass through and for prefetches; default: top-k");

@@ -130,7 +130,7 @@ LiveSessionOptions session_options(const LiveSetup& setup, const LoadedLive& loa
   options.chunk_bytes = setup.chunk_kib << 10;
   options.record_timeline = setup.record_timeline;
   options.records_hidden = setup.records_hidden;
-  if (loaded.has_training) options.training = &loaded.training;
+  if (!loaded.train_trace.empty()) options.training = &loaded.training;
   return options;
 }
 
@@ -188,6 +188,19 @@ LinkLike measure_link_like(const LiveSetup& setup, const LoadedLive& loaded) {
 }
 
 }  // namespace
+
+void load_training(const std::string& train_trace, bool learns, const ModelShape& shape, LoadedLive& loaded) {
+  if (!train_trace.empty()) {
+    loaded.training = open_trace(train_trace);
+    loaded.train_trace = train_trace;
+    return;
+  }
+  if (!learns) return;
+  RoutingTrace sample = open_trace(std::string(sample_train_trace));
+  if (sample.shape().grid != shape.grid || sample.shape().top_k != shape.top_k) return;
+  loaded.training = std::move(sample);
+  loaded.train_trace = sample_train_trace;
+}
 
 void add_live_options(CLI::App& command, LiveSetup& setup) {
   command
@@ -248,10 +261,7 @@ std::unique_ptr<LoadedLive> load_live(const LiveSetup& setup) {
   const DecoderConfig config = load_decoder_config(setup.model);
   loaded->is_text = config.architecture.vocab_size == byte_vocabulary_tokens;
   loaded->requests = read_requests(setup, config);
-  if (!setup.train_trace.empty()) {
-    loaded->training = open_trace(setup.train_trace);
-    loaded->has_training = true;
-  }
+  load_training(setup.train_trace, setup.learns, config.shape, *loaded);
   loaded->link_gb_per_s = setup.link_gb_per_s;
   if (!setup.link_like.empty()) {
     const LinkLike like = measure_link_like(setup, *loaded);

@@ -24,7 +24,8 @@ struct LiveSetup {
   std::string device = "cpu";
   std::string quant;  ///< empty: as the checkpoint stores experts
   std::string kv_dtype = "fp32";
-  std::string train_trace;
+  std::string train_trace;  ///< empty: sample-train where `learns` and the model's shape is its
+  bool learns = false;      ///< a policy or predictor of the run does
   std::uint32_t new_tokens_max = 128;
   std::uint32_t batch = 1;
   Sampling sampling;
@@ -47,7 +48,7 @@ void add_live_options(CLI::App& command, LiveSetup& setup);
 /// A session with what it points to.
 struct LoadedLive {
   RoutingTrace training;
-  bool has_training = false;
+  std::string train_trace;  ///< what `training` was read from; empty: there is none
   std::vector<LiveRequest> requests;
   bool is_text = false;            ///< tokens are bytes
   double link_gb_per_s = 0;        ///< throttle of the cpu device; 0: none
@@ -59,6 +60,10 @@ struct LoadedLive {
 /// together or a text prompt of a model whose tokens are not bytes, Error{bad_input} for files, and what
 /// LiveSession throws.
 [[nodiscard]] std::unique_ptr<LoadedLive> load_live(const LiveSetup& setup);
+
+/// The trace to learn from: the one that is named, or where none is and something learns, that of the sample
+/// model, if the model has its shape; else none, and what learns will say so.
+void load_training(const std::string& train_trace, bool learns, const ModelShape& shape, LoadedLive& loaded);
 
 /// A session of the same model and options over other requests, which must outlive it as `loaded` must.
 [[nodiscard]] std::unique_ptr<LiveSession> make_live_session(const LiveSetup& setup, const LoadedLive& loaded,

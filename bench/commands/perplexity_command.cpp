@@ -85,17 +85,7 @@ void read_tokens(const PerplexityArguments& arguments, Reading& reading) {
   const std::uint64_t tokens_max = arguments.tokens_max.value_or(limits::text_tokens_max + 1);
   reading.path = arguments.text.empty() ? arguments.ids : arguments.text;
   reading.token = vocab == byte_vocabulary_tokens ? "byte" : "token";
-  if (arguments.text.empty()) {
-    reading.ids = read_token_ids(reading.path, tokens_max, vocab);
-  } else if (vocab == byte_vocabulary_tokens) {
-    reading.ids = read_byte_tokens(reading.path, tokens_max);
-  } else {
-    throw Error(
-        ErrorCode::usage,
-        fmt::format("--text {}: the {} tokens of {} are not bytes, and Prophet has no other tokeniser: "
-                    "expected --ids with a file of the text's token ids",
-                    reading.path, vocab, arguments.model));
-  }
+  reading.ids = read_text_tokens(arguments.text, arguments.ids, arguments.model, vocab, tokens_max);
   if (reading.ids.size() > limits::text_tokens_max) {
     throw Error(ErrorCode::bad_input,
                 fmt::format("{}: has more than {} tokens, expected fewer or --tokens-max", reading.path,

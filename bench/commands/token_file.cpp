@@ -91,4 +91,15 @@ std::vector<std::uint32_t> read_token_ids(const std::string& path, std::uint64_t
   return tokens;
 }
 
+std::vector<std::uint32_t> read_text_tokens(const std::string& text_path, const std::string& ids_path,
+                                            const std::string& model, std::uint32_t vocab,
+                                            std::uint64_t tokens_max) {
+  if (text_path.empty()) return read_token_ids(ids_path, tokens_max, vocab);
+  if (vocab == byte_vocabulary_tokens) return read_byte_tokens(text_path, tokens_max);
+  throw Error(ErrorCode::usage,
+              fmt::format("--text {}: the {} tokens of {} are not bytes, and Prophet has no other tokeniser: "
+                          "expected --ids with a file of the text's token ids",
+                          text_path, vocab, model));
+}
+
 }  // namespace prophet

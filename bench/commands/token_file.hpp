@@ -22,4 +22,12 @@ inline constexpr std::uint32_t byte_vocabulary_tokens = 256;
 [[nodiscard]] std::vector<std::uint32_t> read_token_ids(const std::string& path, std::uint64_t tokens_max,
                                                         std::uint32_t vocab);
 
+/// The tokens of a text, the first `tokens_max` of them: of `text_path`, whose bytes are the tokens, or where
+/// that is empty of `ids_path`. Throws Error{usage} for a text of a model whose `vocab` is not that of bytes,
+/// and as the two above.
+[[nodiscard]] std::vector<std::uint32_t> read_text_tokens(const std::string& text_path,
+                                                          const std::string& ids_path,
+                                                          const std::string& model, std::uint32_t vocab,
+                                                          std::uint64_t tokens_max);
+
 }  // namespace prophet

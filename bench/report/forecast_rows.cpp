@@ -181,7 +181,8 @@ std::string reliability_table(const ForecastReport& report) {
 
 std::string lead_table(const ForecastReport& report) {
   if (report.lead.empty()) return "";
-  std::string text = "\nlead time       ahead  us SIMULATED  experts copied in it\n";
+  std::string text = fmt::format("\nlead time       ahead{:>14}  experts copied in it\n",
+                                 report.lead_is_simulated ? "us SIMULATED" : "us");
   for (const LeadTime& lead : report.lead) {
     text += fmt::format("{:<16}{:>5}{:>14.1f}{:>22.2f}\n", "", lead.ahead, lead.lead_ns / 1e3,
                         lead.experts_copied);
@@ -205,6 +206,17 @@ nlohmann::json forecast_rows_json(const ForecastReport& report) {
   nlohmann::json rows = nlohmann::json::array();
   for (const ForecastRow& row : report.rows) rows.push_back(row_json(report, row));
   return rows;
+}
+
+nlohmann::json lead_json(const ForecastReport& report) {
+  nlohmann::json all = nlohmann::json::array();
+  for (const LeadTime& lead : report.lead) {
+    all.push_back({{"ahead", lead.ahead},
+                   {"lead_ns", lead.lead_ns},
+                   {"experts_copied", lead.experts_copied},
+                   {"simulated", report.lead_is_simulated}});
+  }
+  return all;
 }
 
 std::string forecast_rows_csv(const ForecastReport& report) {

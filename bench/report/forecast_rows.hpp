@@ -39,11 +39,14 @@ struct ForecastReport {
   ExpertGrid grid;
   std::vector<std::uint32_t> coverages;  ///< as in the tallies; the grid's experts: all
   std::vector<ForecastRow> rows;
-  std::vector<LeadTime> lead;  ///< empty where no device was named
+  std::vector<LeadTime> lead;  ///< empty where no device has times
+  bool lead_is_simulated = false;
 };
 
 /// One object for each row; shares where nothing was counted are null.
 [[nodiscard]] nlohmann::json forecast_rows_json(const ForecastReport& report);
+/// One object for each number of layers ahead.
+[[nodiscard]] nlohmann::json lead_json(const ForecastReport& report);
 /// The same rows as CSV, without the reliability curves; shares where nothing was counted are empty.
 [[nodiscard]] std::string forecast_rows_csv(const ForecastReport& report);
 /// The tables a person reads: recall, what of it pays, and how far probabilities are frequencies; with

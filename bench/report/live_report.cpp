@@ -68,6 +68,10 @@ std::string live_preamble(const LiveSetup& setup, const LoadedLive& loaded, cons
       setup.kv_dtype, megabytes(first.row.slab_bytes),
       megabytes(first.row.device_bytes - first.row.slab_bytes - session.kv_bytes() - weights.dense().bytes()),
       megabytes(weights.layout().size_bytes * shape.grid.size()));
+  if (!loaded.train_trace.empty()) {
+    text += fmt::format("learns  from {}: {} sequences with {} tokens\n", loaded.train_trace,
+                        loaded.training.sequences().size(), loaded.training.tokens());
+  }
   text += "command " + command_line_text() + "\n";
   const Version version = program_version();
   text += fmt::format("run     prophet {} ({}{})\n", version.version, version.git_commit,
@@ -94,6 +98,8 @@ nlohmann::json live_provenance(const LiveSetup& setup, const LoadedLive& loaded,
   provenance["context_tokens"] = session.context_tokens();
   provenance["activation_bytes"] =
       first.row.device_bytes - first.row.slab_bytes - session.kv_bytes() - weights.dense().bytes();
+  provenance["train_trace"] = nullptr;
+  if (!loaded.train_trace.empty()) provenance["train_trace"] = loaded.train_trace;
   provenance["prompts"] = loaded.requests.size();
   provenance["prompt_tokens"] = prompt_tokens(loaded);
   provenance["max_new_tokens"] = setup.new_tokens_max;

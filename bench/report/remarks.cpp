@@ -38,13 +38,19 @@ std::string forecast_text(const ReplayMetrics& m) {
   const auto percent = [](std::uint64_t part, std::uint64_t whole) {
     return whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
   };
-  return fmt::format(
+  std::string text = fmt::format(
       "forecast one layer ahead: recall@k {:.2f} %, recall@2k {:.2f} %, precision on experts not resident "
       "{:.2f} %; {} prefetches issued, {} failed; prefetch rested in {} layers\n",
       percent(m.forecast.recalled_at_k, m.forecast.wanted),
       percent(m.forecast.recalled_at_2k, m.forecast.wanted),
       percent(m.forecast.absent_named_wanted, m.forecast.absent_named), m.prefetches_issued,
       m.prefetches_failed, m.prefetch_paused_layers);
+  if (m.routers_ahead != 0) {
+    text += fmt::format(
+        "for it, {} times the router of a coming layer was applied: {:.2f} MB of logits to the host\n",
+        m.routers_ahead, static_cast<double>(m.logits_ahead_bytes) / 1e6);
+  }
+  return text;
 }
 
 }  // namespace prophet

@@ -89,6 +89,8 @@ nlohmann::json row_json_with_times(const ReportedRow& reported) {
           {"forecast_recall_at_k", share(m.forecast.recalled_at_k, m.forecast.wanted)},
           {"forecast_recall_at_2k", share(m.forecast.recalled_at_2k, m.forecast.wanted)},
           {"forecast_precision_not_resident", share(m.forecast.absent_named_wanted, m.forecast.absent_named)},
+          {"routers_ahead", m.routers_ahead},
+          {"logits_ahead_bytes", m.logits_ahead_bytes},
           {"rounds_extra", m.rounds_extra},
           {"slabs_verified", m.slabs_verified},
           {"outputs_digest", fmt::format("{:016x}", m.outputs_digest)},

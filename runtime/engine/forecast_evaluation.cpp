@@ -40,6 +40,8 @@ ForecastEvaluation::ForecastEvaluation(EvaluationPlan plan, std::uint32_t top_k,
       requests_(grid_, top_k, tokens_max),
       pending_(predictors.size() * plan_.ahead.size() * ahead_max_),
       tallies_(predictors.size() * plan_.ahead.size() * grid_.layers, ForecastTally(plan_.coverages)),
+      controls_(grid_.layers, ForecastTally(plan_.coverages)),
+      own_(grid_.experts),
       probability_(grid_.experts),
       is_wanted_(grid_.experts, 0),
       is_resident_(grid_.experts, 0) {
@@ -53,8 +55,9 @@ void ForecastEvaluation::on_layer(const RoutedLayer& routed) {
   requests_.gather(routed.layer, routed.tokens.size());
   mark_wanted(1);
   score(routed.layer);
-  mark_wanted(0);
   observe(routed);
+  score_control(routed);
+  mark_wanted(0);
   resident_.run(routed.layer, routed.kind, routed.tokens, requests_);
   if (routed.kind == StepKind::decode) forecast(routed.layer);
   ++layer_run_;
@@ -64,6 +67,7 @@ void ForecastEvaluation::begin_pass(const RoutedLayer& routed) {
   for (const StepToken& token : routed.tokens) {
     if (!token.starts_sequence) continue;
     for (Predictor* const predictor : predictors_) predictor->start_lane(token.lane);
+    if (plan_.router_control != nullptr) plan_.router_control->start_lane(token.lane);
   }
   if (routed.kind == StepKind::decode) {
     ++decode_steps_;
@@ -92,21 +96,43 @@ void ForecastEvaluation::observe(const RoutedLayer& routed) {
   for (Predictor* const predictor : predictors_) {
     for (std::size_t t = 0; t < routed.tokens.size(); ++t)
       predictor->observe(routed.tokens[t].lane, routed.layer, requests_.chosen(t));
+    if (routed.kind == StepKind::decode)
+      show_logits_ahead(*predictor, routed.layer, routed.tokens, routed.ahead);
   }
+}
+
+void ForecastEvaluation::score_control(const RoutedLayer& routed) {
+  Predictor* const control = plan_.router_control;
+  if (control == nullptr || routed.kind == StepKind::prefill) return;
+  for (std::size_t t = 0; t < routed.tokens.size(); ++t)
+    control->observe(routed.tokens[t].lane, routed.layer, requests_.chosen(t));
+  show_logits_ahead(*control, routed.layer, routed.tokens, routed.ahead, true);
+  if (!control->forecast(routed.layer, routed.layer, probability_)) return;
+  find_resident(routed.layer);
+  write_forecast(own_);
+  controls_[routed.layer.index()].add(own_, is_wanted_, requests_.wanted().size());
+}
+
+void ForecastEvaluation::find_resident(LayerId target) {
+  for (std::uint32_t e = 0; e < grid_.experts; ++e)
+    is_resident_[e] = resident_.holds(grid_.index(target, ExpertId{e})) ? 1 : 0;
+}
+
+void ForecastEvaluation::write_forecast(std::vector<NamedExpert>& experts) const {
+  for (std::uint32_t e = 0; e < grid_.experts; ++e)
+    experts[e] = {ExpertId{e}, probability_[e], is_resident_[e] != 0};
 }
 
 void ForecastEvaluation::forecast(LayerId made_at) {
   for (std::size_t a = 0; a < plan_.ahead.size(); ++a) {
     const LayerId target{(made_at.value + plan_.ahead[a]) % grid_.layers};
-    for (std::uint32_t e = 0; e < grid_.experts; ++e)
-      is_resident_[e] = resident_.holds(grid_.index(target, ExpertId{e})) ? 1 : 0;
+    find_resident(target);
     for (std::size_t p = 0; p < predictors_.size(); ++p) {
       Pending& waiting = pending(p, a, layer_run_ + plan_.ahead[a]);
       waiting.layer_run = Pending::none;
       if (!predictors_[p]->forecast(made_at, target, probability_)) continue;
       waiting.layer_run = layer_run_ + plan_.ahead[a];
-      for (std::uint32_t e = 0; e < grid_.experts; ++e)
-        waiting.experts[e] = {ExpertId{e}, probability_[e], is_resident_[e] != 0};
+      write_forecast(waiting.experts);
     }
   }
 }
@@ -124,6 +150,12 @@ ForecastTally ForecastEvaluation::within_step(std::size_t p, std::size_t a) cons
 
 ForecastTally ForecastEvaluation::into_next_step(std::size_t p, std::size_t a) const {
   return sum(p, a, 0, plan_.ahead[a]);
+}
+
+ForecastTally ForecastEvaluation::control() const {
+  ForecastTally all(plan_.coverages);
+  for (const ForecastTally& of_layer : controls_) all += of_layer;
+  return all;
 }
 
 void evaluate_trace(const RoutingTrace& trace, BatchSchedule schedule, ForecastEvaluation& evaluation,

@@ -18,6 +18,9 @@ namespace prophet {
 struct EvaluationPlan {
   std::vector<std::uint32_t> ahead{1};   ///< layers; each at least 1 and at most the grid's
   std::vector<std::uint32_t> coverages;  ///< see ForecastTally
+  /// Where the source applies routers: is told of each layer's own router on its own input and forecasts that
+  /// layer, with no staleness at all. Must outlive the evaluation.
+  Predictor* router_control = nullptr;
 };
 
 /// Scores predictors side by side on the routing that passes by, copying nothing for what they say. It calls
@@ -44,6 +47,11 @@ class ForecastEvaluation final : public RoutingSink {
   /// All targets that were forecast from the same step, or from the step before.
   [[nodiscard]] ForecastTally within_step(std::size_t p, std::size_t a) const;
   [[nodiscard]] ForecastTally into_next_step(std::size_t p, std::size_t a) const;
+  /// Of the router control; nothing is counted where there is none.
+  [[nodiscard]] const ForecastTally& control(LayerId layer) const noexcept {
+    return controls_[layer.index()];
+  }
+  [[nodiscard]] ForecastTally control() const;
   [[nodiscard]] std::uint64_t decode_steps() const noexcept { return decode_steps_; }
   [[nodiscard]] std::uint64_t decode_tokens() const noexcept { return decode_tokens_; }
 
@@ -62,7 +70,10 @@ class ForecastEvaluation final : public RoutingSink {
   void begin_pass(const RoutedLayer& routed);
   void score(LayerId layer);
   void observe(const RoutedLayer& routed);
+  void score_control(const RoutedLayer& routed);
   void forecast(LayerId made_at);
+  void find_resident(LayerId target);
+  void write_forecast(std::vector<NamedExpert>& experts) const;
   void mark_wanted(std::uint8_t mark);
   [[nodiscard]] ForecastTally sum(std::size_t p, std::size_t a, std::uint32_t first, std::uint32_t end) const;
 
@@ -75,6 +86,8 @@ class ForecastEvaluation final : public RoutingSink {
   LayerRequests requests_;
   std::vector<Pending> pending_;           ///< [predictors, ahead, ahead_max]
   std::vector<ForecastTally> tallies_;     ///< [predictors, ahead, layers]
+  std::vector<ForecastTally> controls_;    ///< [layers]
+  std::vector<NamedExpert> own_;           ///< [experts] the control's forecast
   std::vector<float> probability_;         ///< [experts]
   std::vector<std::uint8_t> is_wanted_;    ///< [experts] by the layer at hand
   std::vector<std::uint8_t> is_resident_;  ///< [experts] of the target at hand

@@ -46,6 +46,8 @@ struct ReplayMetrics {
   std::uint64_t prefetch_paused_layers = 0;     ///< layers in which the governor held prefetch back
   ForecastCounts forecast;                      ///< of those made one layer ahead
   std::vector<ForecastCounts> forecast_layers;  ///< [layers]
+  std::uint64_t routers_ahead = 0;       ///< products of a coming layer's router that were made for forecasts
+  std::uint64_t logits_ahead_bytes = 0;  ///< of them, copied to the host
   std::uint64_t rounds_extra =
       0;               ///< rounds beyond the first, for layers that wanted more than there was room
   PassTotals prefill;  ///< the part of total, bytes, compute_ns and stall_ns that fell into prefill passes

@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "predictor/make_predictor.hpp"
-#include "predictor/train_use_model.hpp"
 #include "prophet/error.hpp"
 #include "prophet/limits.hpp"
 #include "runtime/cache/make_policy.hpp"
 #include "runtime/cache/miss_ratio_curve.hpp"
+#include "runtime/engine/learn_uses.hpp"
 #include "runtime/engine/measure_link.hpp"
 #include "runtime/engine/replayed_model.hpp"
 
@@ -109,10 +108,7 @@ const UseModel& ReplaySession::use_model() {
   training.top_k = workload_.top_k;
   training.trace = &trace_;
   training.training = split_.train;
-  UseTraining options;
-  options.seed = options_.seed;
-  options.threads = std::max(1U, std::thread::hardware_concurrency());
-  return use_model_.emplace(train_use_model(TrainingSet("forecast", training), options));
+  return use_model_.emplace(learn_uses(training, options_.seed));
 }
 
 std::unique_ptr<Predictor> ReplaySession::predictor(const ReplayCase& what) {

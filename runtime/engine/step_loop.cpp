@@ -155,7 +155,7 @@ void StepLoop::run_layer(LayerId layer, StepKind kind, std::span<const StepToken
 
 void StepLoop::run_routed_layer(LayerId layer, StepKind kind, std::span<const StepToken> tokens) {
   const auto rows = static_cast<std::uint32_t>(tokens.size());
-  observe(layer, tokens);
+  observe(layer, kind, tokens);
   cache_.begin_layer(layer, step_number_);
   estimate_uses(layer, kind, tokens);
   run_experts(layer, kind == StepKind::prefill && options_.bypass_prefill, rows);
@@ -177,13 +177,18 @@ void StepLoop::wait_for_router() {
   transfers_.pump();
 }
 
-void StepLoop::observe(LayerId layer, std::span<const StepToken> tokens) {
+void StepLoop::observe(LayerId layer, StepKind kind, std::span<const StepToken> tokens) {
   if (predictor_ == nullptr) return;
   if (prefetcher_) {
     prefetcher_->score(layer, requests_.wanted(), metrics_.forecast, metrics_.forecast_layers[layer.index()]);
   }
   for (std::size_t t = 0; t < tokens.size(); ++t)
     predictor_->observe(tokens[t].lane, layer, requests_.chosen(t));
+  if (kind == StepKind::prefill || predictor_->wants_ahead() == 0) return;
+  const LogitsAhead logits = model_.logits_ahead(layer, static_cast<std::uint32_t>(tokens.size()));
+  metrics_.routers_ahead += logits.routers();
+  metrics_.logits_ahead_bytes += logits.values.size_bytes();
+  show_logits_ahead(*predictor_, layer, tokens, logits);
 }
 
 /// Before the layer's experts are looked up: what leaves for them is chosen by what is known by now.

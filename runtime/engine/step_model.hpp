@@ -8,6 +8,7 @@
 #include "runtime/device/device.hpp"
 #include "runtime/engine/batch_schedule.hpp"
 #include "runtime/engine/captured_steps.hpp"
+#include "runtime/engine/logits_ahead.hpp"
 #include "runtime/engine/slab_memory.hpp"
 #include "runtime/engine/workload.hpp"
 #include "runtime/transfer/host_store.hpp"
@@ -35,6 +36,9 @@ class StepModel {
   /// The router's choice, [tokens, top_k] by rank, into `chosen`. REQUIRES: the host has seen what
   /// launch_dense(layer) submitted finish. Throws Error{check_failed} for a choice that no router makes.
   virtual void read_routing(LayerId layer, std::span<const StepToken> tokens, std::span<ExpertId> chosen) = 0;
+  /// What routers of coming layers say of the same router's input; empty where the model was not asked or has
+  /// none. Valid until the next layer. REQUIRES: as read_routing().
+  [[nodiscard]] virtual LogitsAhead logits_ahead(LayerId layer, std::uint32_t tokens);
   /// What the layer computes beside its routed experts, a shared expert say: submitted behind the copies of
   /// the missing ones, so that it runs while they are on their way.
   virtual void launch_beside(LayerId layer, std::uint32_t tokens, StreamId compute);

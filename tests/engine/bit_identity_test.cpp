@@ -53,7 +53,7 @@ TEST_F(BitIdentity, HoldsForEveryPolicy) {
 }
 
 TEST_F(BitIdentity, HoldsForEveryPredictor) {
-  for (const std::string& predictor : predictor_names()) {
+  for (const std::string& predictor : replayable_predictors()) {
     for (const std::uint32_t lookahead : {1U, 3U}) {
       Replay how = replay();
       how.predictor = predictor;

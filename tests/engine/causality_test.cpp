@@ -48,7 +48,7 @@ class RouterWatch {
 
 TEST(Causality, NoExpertIsLaunchedOrDemandedBeforeItsLayersRouterIsSeenToFinish) {
   const Scenario scenario(sizes);
-  for (const std::string& predictor : predictor_names()) {
+  for (const std::string& predictor : replayable_predictors()) {
     Replay how = scenario.middling();
     how.predictor = predictor;
     how.schedule.lanes = 2;
@@ -127,7 +127,7 @@ constexpr Mutation mutations[] = {{3, 0}, {7, 2}, {12, 3}};
 
 TEST(Causality, AnotherFutureLeavesThePastAsItWasForEveryPredictor) {
   const Scenario scenario(sizes);
-  for (const std::string& predictor : predictor_names()) {
+  for (const std::string& predictor : replayable_predictors()) {
     if (predictor == "oracle") continue;
     for (const Mutation& mutation : mutations) {
       Replay how = scenario.middling();

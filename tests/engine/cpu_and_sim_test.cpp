@@ -56,7 +56,7 @@ TEST(CpuAndSim, CountTheSameForAnySlabsStagingAndBatch) {
 
 TEST(CpuAndSim, ServeTheSameRequestsWithPrefetch) {
   const Scenario scenario(sizes);
-  for (const std::string& predictor : predictor_names()) {
+  for (const std::string& predictor : replayable_predictors()) {
     Replay how = scenario.middling();
     how.predictor = predictor;
     how.schedule.lanes = 2;

@@ -52,7 +52,7 @@ constexpr ScenarioOptions sizes{
 
 TEST_P(NoAllocation, InAnyStepWithEveryPredictor) {
   const Scenario scenario(sizes);
-  for (const std::string& predictor : predictor_names()) {
+  for (const std::string& predictor : replayable_predictors()) {
     for (const std::uint32_t lanes : {1U, 3U}) {
       Replay how = scenario.middling();
       how.predictor = predictor;

@@ -31,6 +31,12 @@ RoutingTrace draw_trace(const ScenarioOptions& options) {
 
 }  // namespace
 
+std::vector<std::string> replayable_predictors() {
+  std::vector<std::string> names = predictor_names();
+  std::erase_if(names, [](const std::string& name) { return predictor_needs_routers(name); });
+  return names;
+}
+
 Scenario::Scenario(const ScenarioOptions& options) : Scenario(draw_trace(options), options) {}
 
 Scenario::Scenario(RoutingTrace trace, const ScenarioOptions& options)

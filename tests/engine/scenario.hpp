@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "runtime/base/random.hpp"
 #include "runtime/device/device.hpp"
@@ -28,6 +29,9 @@ struct ScenarioOptions {
   double train_fraction = 0.34;
   std::uint64_t seed = 1;
 };
+
+/// Those of predictor_names() that recorded routing can feed.
+[[nodiscard]] std::vector<std::string> replayable_predictors();
 
 /// How one replay keeps its experts.
 struct Replay {

@@ -63,7 +63,7 @@ Replay draw_replay(Random& random, const ScenarioOptions& scenario, std::uint32_
   const std::uint32_t experts = scenario.layers * scenario.experts;
   Replay replay;
   replay.policy = one_of(random, policy_names());
-  std::vector<std::string> predictors = predictor_names();
+  std::vector<std::string> predictors = replayable_predictors();
   predictors.emplace_back("hostile");
   replay.predictor = one_of(random, predictors);
   if (scenario.layers == 1 && replay.predictor == "oracle") replay.predictor = "hostile";  // it needs two

@@ -84,6 +84,7 @@ std::unique_ptr<Predictor> make_named(const IdentityPlan& plan, const IdentityPo
   options.trace = &pool.trace();
   options.training = training;
   options.future = {future.offsets, future.experts};
+  options.ahead_layers = plan.rig.engine.prefetch.lookahead_layers;
   if (plan.predictor == "contrary")
     return std::make_unique<ContraryPredictor>(make_predictor("oracle", options));
   return make_predictor(plan.predictor, options);

@@ -22,6 +22,14 @@ std::unique_ptr<EvictionPolicy> policy_of(const DecoderConfig& config, const Rig
   return make_policy(options.policy, policy);
 }
 
+LiveOptions live_options(const RigOptions& options) {
+  LiveOptions live;
+  live.tokens_max = live.logit_rows_max = options.tokens_max;
+  live.routers_ahead = options.predictor == nullptr ? 0 : options.predictor->wants_ahead();
+  live.router_again = options.router_again;
+  return live;
+}
+
 }  // namespace
 
 LiveRig::LiveRig(Device& device, const std::filesystem::path& folder, const RigOptions& options)
@@ -29,8 +37,7 @@ LiveRig::LiveRig(Device& device, const std::filesystem::path& folder, const RigO
       options_(settled(options, weights_.config())),
       kv_(device,
           kv_shape_of(weights_.config(), options_.lanes, options_.context_tokens, options_.kv_format)),
-      model_(device, weights_.config(), weights_.dense(), kv_, weights_.layout(),
-             {options_.tokens_max, options_.tokens_max, false}),
+      model_(device, weights_.config(), weights_.dense(), kv_, weights_.layout(), live_options(options_)),
       loop_(device, weights_.store(), model_, options_.engine, policy_of(weights_.config(), options_),
             options_.predictor, options_.tokens_max) {}
 

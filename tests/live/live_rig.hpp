@@ -22,8 +22,9 @@ struct RigOptions {
   std::string policy = "lru";
   std::vector<std::uint64_t> popularity;  ///< for `static`; empty: all experts are alike
   const RequestGroups* future = nullptr;  ///< for `belady`
-  Predictor* predictor = nullptr;
-  EngineOptions engine;  ///< cache_slabs 0: every expert has one
+  Predictor* predictor = nullptr;         ///< told of the logits ahead that it wants
+  bool router_again = false;              ///< see LiveOptions
+  EngineOptions engine;                   ///< cache_slabs 0: every expert has one
   kernels::FloatFormat kv_format = kernels::FloatFormat::fp32;
   std::optional<kernels::ExpertFormat> expert_format;
   std::uint32_t lanes = 1;

@@ -53,6 +53,7 @@ std::unique_ptr<Predictor> predictor_of(const Way& way, const DecoderConfig& con
   options.grid = config.shape.grid;
   options.top_k = config.shape.top_k;
   options.lanes = lanes;
+  options.ahead_layers = 1;
   return make_predictor(way.predictor, options);
 }
 
@@ -80,7 +81,7 @@ std::uint64_t run(const Way& way, Device& device, std::uint64_t warm_up, std::ui
 TEST(NoAllocation, InAnyStepOfALiveDecodeAfterTheFirstOnes) {
   if (!heap_allocations_are_counted()) GTEST_SKIP() << "a sanitizer watches the heap in this build";
   for (const char* const model : {"olmoe-tiny", "qwen2-moe-tiny", "qwen3-moe-tiny", "mixtral-tiny"}) {
-    for (const char* const predictor : {"none", "previous-token"}) {
+    for (const char* const predictor : {"none", "previous-token", "gate-ahead"}) {
       for (const double temperature : {0.0, 1.0}) {
         const Way way{model, predictor, temperature};
         const auto device = make_cpu_device({});

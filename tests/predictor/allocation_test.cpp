@@ -17,12 +17,17 @@ constexpr std::uint32_t steps = 20;
 std::uint64_t allocations_of_a_run(Predictor& predictor, const RoutingTrace& trace) {
   std::array<ExpertId, top_k> experts{};
   std::array<float, grid.experts> probability{};
+  std::array<float, grid.experts> logits{};
   const std::uint64_t before = heap_allocations();
   for (std::uint32_t step = 0; step < steps; ++step) {
     for (std::uint32_t lane = 0; step % 8 == 0 && lane < lanes; ++lane) predictor.start_lane(LaneId{lane});
     for (std::uint32_t l = 0; l < grid.layers; ++l) {
       for (std::uint32_t rank = 0; rank < top_k; ++rank) experts[rank] = trace.expert(step, LayerId{l}, rank);
       for (std::uint32_t lane = 0; lane < lanes; ++lane) predictor.observe(LaneId{lane}, LayerId{l}, experts);
+      for (std::uint32_t ahead = 1; ahead <= predictor.wants_ahead() && l + ahead < grid.layers; ++ahead) {
+        for (std::uint32_t lane = 0; lane < lanes; ++lane)
+          predictor.observe_ahead(LaneId{lane}, LayerId{l}, LayerId{l + ahead}, logits);
+      }
       for (std::uint32_t target = 0; target < grid.layers; ++target) {
         (void)predictor.forecast(LayerId{l}, LayerId{target}, probability);
       }
@@ -53,6 +58,7 @@ TEST(Predictors, DoNotAllocateAfterConstruction) {
   options.trace = &trace;
   options.training = training;
   options.future = {offsets, wanted};
+  options.ahead_layers = 2;
   const std::uint64_t at_start = heap_allocations();
   for (const std::string& name : predictor_names()) {
     const auto predictor = make_predictor(name, options);

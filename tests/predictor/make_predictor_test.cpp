@@ -40,16 +40,23 @@ class MakePredictor : public ::testing::Test {
 };
 
 TEST_F(MakePredictor, MakesWhatItNames) {
-  EXPECT_THAT(predictor_names(),
-              ElementsAre("none", "static", "previous-token", "transition", "history", "oracle"));
+  EXPECT_THAT(predictor_names(), ElementsAre("none", "static", "previous-token", "transition", "history",
+                                             "gate-ahead", "oracle"));
   const std::vector<std::uint64_t> offsets{0, 1};
   const std::vector<ExpertIndex> experts{ExpertIndex{0}};
   options.future = {offsets, experts};
+  options.ahead_layers = 1;
   EXPECT_EQ(make_predictor("none", {}), nullptr);
   for (const std::string& name : predictor_names()) {
     if (name == "none") continue;
     EXPECT_EQ(make_predictor(name, options)->name(), name);
   }
+}
+
+TEST_F(MakePredictor, RecordedRoutingHasNoRoutersToApply) {
+  EXPECT_THAT(refusal("gate-ahead", options), HasSubstr("expected a live model"));
+  for (const std::string& name : predictor_names())
+    EXPECT_EQ(predictor_needs_routers(name), name == "gate-ahead") << name;
 }
 
 TEST_F(MakePredictor, SaysWhichLearn) {
@@ -60,9 +67,9 @@ TEST_F(MakePredictor, SaysWhichLearn) {
 }
 
 TEST_F(MakePredictor, AnswersAnUnknownNameWithTheKnownOnes) {
-  EXPECT_EQ(
-      refusal("psychic", options),
-      "predictor psychic is unknown; known are none, static, previous-token, transition, history, oracle");
+  EXPECT_EQ(refusal("psychic", options),
+            "predictor psychic is unknown; known are none, static, previous-token, transition, history, "
+            "gate-ahead, oracle");
 }
 
 TEST_F(MakePredictor, RefusesALearnerWithoutItsTraining) {

@@ -58,6 +58,8 @@ LiveBuffers::LiveBuffers(Device& device, const Architecture& c, double rope_thet
       v(device, MemoryKind::device, sizes.tokens_max, std::uint64_t{c.kv_heads} * c.head_dim),
       attended(device, MemoryKind::device, sizes.tokens_max, std::uint64_t{c.heads} * c.head_dim),
       router_logits(device, MemoryKind::device, sizes.tokens_max, c.experts),
+      ahead_logits(device, MemoryKind::device, std::uint64_t{sizes.tokens_max} * sizes.routers_ahead,
+                   c.experts),
       choices(device, MemoryKind::device, sizes.tokens_max, c.top_k),
       weights(device, MemoryKind::device, sizes.tokens_max, c.top_k),
       outputs(device, MemoryKind::device, std::uint64_t{sizes.tokens_max} * c.top_k, c.hidden_size),
@@ -69,6 +71,8 @@ LiveBuffers::LiveBuffers(Device& device, const Architecture& c, double rope_thet
       rotary(device, MemoryKind::device, sizes.context_tokens, c.head_dim),
       host_choices(device, MemoryKind::host_pinned, sizes.tokens_max, c.top_k),
       host_weights(device, MemoryKind::host_pinned, sizes.tokens_max, c.top_k),
+      host_ahead_logits(device, MemoryKind::host_pinned,
+                        std::uint64_t{sizes.tokens_max} * sizes.routers_ahead, c.experts),
       host_normed(device, MemoryKind::host_pinned, sizes.hidden_to_host ? sizes.tokens_max : 0,
                   c.hidden_size),
       host_logits(device, MemoryKind::host_pinned, sizes.logit_rows_max, c.vocab_size) {
@@ -86,9 +90,10 @@ LiveBuffers::LiveBuffers(Device& device, const Architecture& c, double rope_thet
 
 std::uint64_t LiveBuffers::device_bytes() const noexcept {
   std::uint64_t sum = 0;
-  for (const Rows* r : {&ids,     &positions, &contexts, &rows,     &block_table,   &hidden,  &normed,
-                        &q,       &k,         &v,        &attended, &router_logits, &choices, &weights,
-                        &outputs, &ffn_gate,  &ffn_up,   &shared,   &shared_gate,   &logits,  &rotary})
+  for (const Rows* r :
+       {&ids,    &positions, &contexts,    &rows,          &block_table, &hidden,      &normed,  &q,
+        &k,      &v,         &attended,    &router_logits, &choices,     &weights,     &outputs, &ffn_gate,
+        &ffn_up, &shared,    &shared_gate, &logits,        &rotary,      &ahead_logits})
     sum += r->bytes();
   return sum;
 }

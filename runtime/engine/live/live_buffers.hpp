@@ -15,6 +15,7 @@ struct LiveSizes {
   std::uint32_t pages_max = 0;       ///< of a lane's block table
   std::uint32_t context_tokens = 0;  ///< rows of the rotary table
   bool hidden_to_host = false;       ///< the router's inputs are copied to the host
+  std::uint32_t routers_ahead = 0;   ///< applied to one router's input beside its own
 };
 
 /// The activations of one step in device memory, the step's inputs, and their places in pinned memory. Owns
@@ -60,6 +61,7 @@ class LiveBuffers {
   Rows v;              ///< as k
   Rows attended;       ///< as q
   Rows router_logits;  ///< [T, experts]
+  Rows ahead_logits;   ///< [routers ahead, T, experts]
   Rows choices;        ///< [T, top_k] u32
   Rows weights;        ///< [T, top_k]
   Rows outputs;        ///< [T * top_k, hidden_size]: of the routed experts
@@ -70,10 +72,11 @@ class LiveBuffers {
   Rows logits;         ///< [logit rows, vocab]
   Rows rotary;         ///< [context, head_dim]: cosines, then sines
 
-  Rows host_choices;  ///< [T, top_k] u32, pinned
-  Rows host_weights;  ///< [T, top_k], pinned
-  Rows host_normed;   ///< [T, hidden_size], pinned; one value where it is not wanted
-  Rows host_logits;   ///< as logits, pinned
+  Rows host_choices;       ///< [T, top_k] u32, pinned
+  Rows host_weights;       ///< [T, top_k], pinned
+  Rows host_ahead_logits;  ///< as ahead_logits, pinned
+  Rows host_normed;        ///< [T, hidden_size], pinned; one value where it is not wanted
+  Rows host_logits;        ///< as logits, pinned
 
   /// Of device memory.
   [[nodiscard]] std::uint64_t device_bytes() const noexcept;

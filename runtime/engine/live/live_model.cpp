@@ -39,6 +39,7 @@ LiveSizes sizes_of(const LiveOptions& options, const KvMemory& kv) {
   sizes.pages_max = kv.pages_max();
   sizes.context_tokens = kv.shape().context_tokens;
   sizes.hidden_to_host = options.records_hidden;
+  sizes.routers_ahead = options.routers_ahead + (options.router_again ? 1 : 0);
   return sizes;
 }
 
@@ -142,6 +143,7 @@ void LiveModel::launch_dense(LayerId layer, std::span<const StepToken> tokens, S
   run_layers_before(moe, step_tokens_, compute);
   attend(moe, step_tokens_, compute);
   route(moe, step_tokens_, compute);
+  route_ahead(layer, step_tokens_, compute);
   next_layer_ = moe + 1;
   (void)tokens;
 }
@@ -227,6 +229,39 @@ void LiveModel::route(std::uint32_t layer, std::uint32_t tokens, StreamId comput
     device_.copy(compute, buffers_.host_normed(tokens), buffers_.normed(tokens), layer);
 }
 
+/// How many products route_ahead() makes at this layer.
+std::uint32_t LiveModel::routers_behind(LayerId layer) const noexcept {
+  if (kind_ != StepKind::decode) return 0;
+  const auto to_come = static_cast<std::uint32_t>(moe_layers_.size()) - 1 - layer.value;
+  return std::min(options_.routers_ahead, to_come) + (options_.router_again ? 1 : 0);
+}
+
+/// What the routers of coming layers say of this one's input: a guess of what they will, for what the layers
+/// between add to it is small. In the host's hands as soon as the choice is.
+void LiveModel::route_ahead(LayerId layer, std::uint32_t tokens, StreamId compute) {
+  const std::uint32_t routers = routers_behind(layer);
+  if (routers == 0) return;
+  const std::uint32_t first = options_.router_again ? 0 : 1;
+  const std::uint32_t tag = moe_layers_[layer.index()];
+  for (std::uint32_t r = 0; r < routers; ++r) {
+    linear(moe_layer(LayerId{layer.value + first + r}).router, {}, buffers_.normed(tokens),
+           buffers_.ahead_logits.from(r * tokens, tokens), false, tag, tokens, compute);
+  }
+  device_.copy(compute, buffers_.host_ahead_logits(routers * tokens), buffers_.ahead_logits(routers * tokens),
+               tag);
+}
+
+LogitsAhead LiveModel::logits_ahead(LayerId layer, std::uint32_t tokens) {
+  const std::uint32_t routers = routers_behind(layer);
+  if (routers == 0) return {};
+  LogitsAhead logits;
+  logits.values = host_values<float>(device_, buffers_.host_ahead_logits(routers * tokens));
+  logits.first = options_.router_again ? 0 : 1;
+  logits.tokens = tokens;
+  logits.experts = a_.experts;
+  return logits;
+}
+
 void LiveModel::read_routing(LayerId layer, std::span<const StepToken> tokens, std::span<ExpertId> chosen) {
   const auto count = static_cast<std::uint32_t>(tokens.size());
   const auto ids = host_values<std::uint32_t>(device_, buffers_.host_choices(count));
@@ -246,6 +281,7 @@ void LiveModel::read_routing(LayerId layer, std::span<const StepToken> tokens, s
   routed.chosen = chosen;
   if (sink_->wants_weights()) routed.weights = host_values<float>(device_, buffers_.host_weights(count));
   if (options_.records_hidden) routed.hidden = host_values<float>(device_, buffers_.host_normed(count));
+  routed.ahead = logits_ahead(layer, count);
   sink_->on_layer(routed);
 }
 

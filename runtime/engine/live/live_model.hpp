@@ -25,6 +25,9 @@ struct LiveOptions {
   std::uint32_t tokens_max = 1;      ///< of one step
   std::uint32_t logit_rows_max = 1;  ///< tokens of one step whose logits may be asked for
   bool records_hidden = false;       ///< the router's inputs go to the sink too
+  /// In decode steps, routers of up to so many coming layers are applied to each router's input.
+  std::uint32_t routers_ahead = 0;
+  bool router_again = false;  ///< the layer's own once more, in the same way: a control
 };
 
 /// A decoder of the OLMoE, Qwen2-MoE, Qwen3-MoE and Mixtral families: attention over paged K and V, a router
@@ -54,6 +57,7 @@ class LiveModel final : public StepModel {
   void begin(std::span<const StepToken> tokens, StreamId compute) override;
   void launch_dense(LayerId layer, std::span<const StepToken> tokens, StreamId compute) override;
   void read_routing(LayerId layer, std::span<const StepToken> tokens, std::span<ExpertId> chosen) override;
+  [[nodiscard]] LogitsAhead logits_ahead(LayerId layer, std::uint32_t tokens) override;
   void launch_beside(LayerId layer, std::uint32_t tokens, StreamId compute) override;
   [[nodiscard]] ExpertOp expert(std::uint32_t tokens, std::uint32_t first_output,
                                 std::uint32_t rows) const override;
@@ -69,6 +73,8 @@ class LiveModel final : public StepModel {
   void project_heads(std::uint32_t layer, std::uint32_t tokens, StreamId compute);
   void run_dense_ffn(std::uint32_t layer, std::uint32_t tokens, StreamId compute);
   void route(std::uint32_t layer, std::uint32_t tokens, StreamId compute);
+  void route_ahead(LayerId layer, std::uint32_t tokens, StreamId compute);
+  [[nodiscard]] std::uint32_t routers_behind(LayerId layer) const noexcept;
   void run_ffn(const FfnWeights& ffn, BufferView output, bool accumulate, std::uint32_t layer,
                std::uint32_t tokens, StreamId compute);
   void norm(const WeightVector& weight, BufferView input, BufferView output, std::uint32_t rows,

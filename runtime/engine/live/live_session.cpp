@@ -11,6 +11,7 @@
 #include "runtime/base/checked.hpp"
 #include "runtime/cache/make_policy.hpp"
 #include "runtime/cache/miss_ratio_curve.hpp"
+#include "runtime/engine/learn_uses.hpp"
 #include "runtime/engine/live/routing_log.hpp"
 #include "runtime/engine/measure_link.hpp"
 
@@ -88,10 +89,11 @@ LiveSession::LiveSession(LiveSessionOptions options, std::span<const LiveRequest
 }
 
 std::unique_ptr<EvictionPolicy> LiveSession::policy(const ReplayCase& what) {
-  if (options_.training == nullptr && (what.policy == "static" || predictor_needs_training(what.predictor))) {
+  const bool policy_learns = policy_needs_training(what.policy);
+  if (options_.training == nullptr && (policy_learns || predictor_needs_training(what.predictor))) {
     throw Error(ErrorCode::usage,
                 fmt::format("{} learns from a routing trace of the model: expected --train-trace",
-                            what.policy == "static" ? "policy static" : "predictor " + what.predictor));
+                            policy_learns ? "policy " + what.policy : "predictor " + what.predictor));
   }
   PolicyOptions policy_options;
   policy_options.grid = weights_->config().shape.grid;
@@ -102,17 +104,27 @@ std::unique_ptr<EvictionPolicy> LiveSession::policy(const ReplayCase& what) {
 }
 
 std::unique_ptr<Predictor> LiveSession::predictor(const ReplayCase& what) {
-  PredictorOptions predictor_options;
-  predictor_options.grid = weights_->config().shape.grid;
-  predictor_options.top_k = weights_->config().shape.top_k;
-  predictor_options.lanes = options_.decode.lanes;
-  predictor_options.trace = options_.training;
-  predictor_options.training = training_;
-  if (what.predictor == "oracle") {
+  return make_predictor(what.predictor, predictor_options(what.lookahead_layers, what.predictor == "oracle"));
+}
+
+PredictorOptions LiveSession::predictor_options(std::uint32_t ahead_layers, bool with_future) {
+  PredictorOptions all;
+  all.grid = weights_->config().shape.grid;
+  all.top_k = weights_->config().shape.top_k;
+  all.lanes = options_.decode.lanes;
+  all.trace = options_.training;
+  all.training = training_;
+  all.ahead_layers = ahead_layers;
+  if (with_future) {
     const RequestGroups& future = requests_of_experts();
-    predictor_options.future = {future.offsets, future.experts};
+    all.future = {future.offsets, future.experts};
   }
-  return make_predictor(what.predictor, predictor_options);
+  return all;
+}
+
+const UseModel& LiveSession::use_model() {
+  if (!use_model_) use_model_ = learn_uses(predictor_options(0, false), options_.decode.sampling.seed);
+  return *use_model_;
 }
 
 LiveRow LiveSession::run(const ReplayCase& what, const ContinuousDecode::OnToken& on_token,
@@ -143,6 +155,9 @@ LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const Continuo
   live.tokens_max = std::max(decode_options.lanes,
                              std::min(decode_options.prefill_chunk_tokens, longest_prompt(requests_)));
   live.records_hidden = options_.records_hidden;
+  live.routers_ahead = std::max(sink != nullptr ? options_.routers_ahead : 0U,
+                                forecaster != nullptr ? forecaster->wants_ahead() : 0U);
+  live.router_again = sink != nullptr && options_.router_again;
   live.logit_rows_max = decode_options.lanes;
   LiveModel model(*device_, config, weights_->dense(), kv, weights_->layout(), live);
   EngineOptions engine;
@@ -156,8 +171,12 @@ LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const Continuo
       what.prefetch_width != 0 ? what.prefetch_width : config.shape.top_k * decode_options.lanes;
   engine.verify = options_.verify;
   engine.bypass_prefill = options_.bypass_prefill;
+  auto* const by_forecast = dynamic_cast<ForecastPolicy*>(eviction.get());
+  std::optional<UseEstimator> estimator;
+  if (by_forecast != nullptr) estimator.emplace(use_model(), decode_options.lanes);
   StepLoop loop(*device_, weights_->store(), model, engine, std::move(eviction), forecaster.get(),
                 live.tokens_max);
+  if (estimator) loop.follow(*estimator, *by_forecast);
   RoutingLog log(config.shape.grid, sink);
   const bool logs = !expert_requests_ || sink != nullptr;
   if (logs) model.set_sink(&log);

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "predictor/make_predictor.hpp"
+#include "predictor/use_model.hpp"
 #include "runtime/cache/request_groups.hpp"
 #include "runtime/device/decorators/recording_device.hpp"
 #include "runtime/device/make_device.hpp"
@@ -29,7 +31,11 @@ struct LiveSessionOptions {
   DecodeOptions decode;
   bool bypass_prefill = true;
   bool verify = true;
-  bool records_hidden = false;    ///< sinks are given the routers' inputs too
+  bool records_hidden = false;  ///< sinks are given the routers' inputs too
+  /// Sinks are told what routers of so many coming layers say of a router's input, and with router_again what
+  /// the same one says; a predictor that wants that is told without it.
+  std::uint32_t routers_ahead = 0;
+  bool router_again = false;
   std::uint64_t chunk_bytes = 0;  ///< 0: an eighth of an expert
   std::uint32_t chunks_in_flight = 2;
   bool record_timeline = false;
@@ -62,6 +68,9 @@ class LiveSession {
   [[nodiscard]] const RequestGroups& requests_of_experts();
   void write_timeline(const std::string& path) const { recording_->write(path); }
 
+  /// What predictors may learn from and what they are told; its future is the oracle's, where it is asked.
+  [[nodiscard]] PredictorOptions predictor_options(std::uint32_t ahead_layers, bool with_future);
+
   [[nodiscard]] const LiveWeights& weights() const noexcept { return *weights_; }
   [[nodiscard]] const DeviceInfo& device_info() const noexcept { return device_->info(); }
   [[nodiscard]] double link_bytes_per_s() const noexcept { return link_bytes_per_s_; }
@@ -73,6 +82,7 @@ class LiveSession {
                                const ContinuousDecode::OnToken& on_token, RoutingSink* sink);
   [[nodiscard]] std::unique_ptr<EvictionPolicy> policy(const ReplayCase& what);
   [[nodiscard]] std::unique_ptr<Predictor> predictor(const ReplayCase& what);
+  [[nodiscard]] const UseModel& use_model();
 
   LiveSessionOptions options_;
   std::span<const LiveRequest> requests_;
@@ -84,6 +94,7 @@ class LiveSession {
   std::uint64_t kv_bytes_ = 0;
   std::vector<SequenceId> training_;
   std::vector<std::uint64_t> popularity_;
+  std::optional<UseModel> use_model_;  ///< learnt when first needed
   std::optional<RequestGroups> expert_requests_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, LiveRow> lru_rows_;  ///< slabs, staging
   std::optional<LiveRow> resident_row_;

@@ -5,6 +5,7 @@
 
 #include "prophet/ids.hpp"
 #include "runtime/engine/batch_schedule.hpp"
+#include "runtime/engine/logits_ahead.hpp"
 
 namespace prophet {
 
@@ -16,6 +17,7 @@ struct RoutedLayer {
   std::span<const ExpertId> chosen;  ///< [tokens, top_k] by rank
   std::span<const float> weights;    ///< [tokens, top_k]; empty unless wanted
   std::span<const float> hidden;     ///< [tokens, hidden_size], the router's input; empty unless asked for
+  LogitsAhead ahead;                 ///< of the same input; empty unless asked for
 };
 
 /// Told of every layer that a live model routes, when the host has seen its router finish. May allocate: a

@@ -1,0 +1,145 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "bench/commands/eval_sources.hpp"
+#include "bench/commands/live_setup.hpp"
+#include "bench/commands/token_file.hpp"
+#include "bench/report/provenance.hpp"
+#include "kernels/checksum.hpp"
+#include "prophet/error.hpp"
+#include "prophet/limits.hpp"
+#include "runtime/engine/live/perplexity_report.hpp"
+#include "runtime/model/decoder_config.hpp"
+
+namespace prophet {
+namespace {
+
+/// A prompt, a token that a decode step reads, and what comes of it.
+constexpr std::uint32_t window_tokens_min = 3;
+
+struct Text {
+  std::vector<std::uint32_t> ids;
+  TokenWindows windows;
+  std::string path;
+};
+
+void check(const EvalArguments& arguments, const DecoderConfig& config) {
+  const auto refuse = [](const std::string& sentence) { throw Error(ErrorCode::usage, sentence); };
+  if (!arguments.text.empty() && !arguments.ids.empty()) refuse("--text and --ids: expected one of them");
+  const std::uint32_t context_tokens = config.architecture.context_tokens;
+  if (arguments.window_tokens &&
+      (*arguments.window_tokens < window_tokens_min || *arguments.window_tokens > context_tokens)) {
+    refuse(fmt::format("--window {}: expected {} to {}, the model's context", *arguments.window_tokens,
+                       window_tokens_min, context_tokens));
+  }
+  const std::uint32_t lanes = arguments.schedule.lanes;
+  if (lanes == 0 || lanes > limits::lanes_max)
+    refuse(fmt::format("--batch {}: expected 1 to {} lanes", lanes, limits::lanes_max));
+}
+
+Text read(const EvalArguments& arguments, const DecoderConfig& config) {
+  Text text;
+  text.path = arguments.text.empty() ? arguments.ids : arguments.text;
+  const std::uint64_t tokens_max = arguments.tokens_max.value_or(limits::text_tokens_max);
+  text.ids = read_text_tokens(arguments.text, arguments.ids, arguments.source.model,
+                              config.architecture.vocab_size, tokens_max);
+  if (text.ids.size() < window_tokens_min) {
+    throw Error(ErrorCode::usage, fmt::format("{}: {} tokens are read, expected at least {}", text.path,
+                                              text.ids.size(), window_tokens_min));
+  }
+  const std::uint32_t context_tokens = std::min(4096U, config.architecture.context_tokens);
+  text.windows = cut_windows(text.ids.size(), arguments.window_tokens.value_or(context_tokens));
+  return text;
+}
+
+/// Each window is a sequence of its own: its first token is the prompt, the others are decode steps.
+std::vector<LiveRequest> requests_of(const Text& text) {
+  std::vector<LiveRequest> requests(text.windows.count);
+  for (std::size_t w = 0; w < requests.size(); ++w) {
+    const std::span<const std::uint32_t> ids =
+        std::span(text.ids).subspan(w * text.windows.tokens, text.windows.tokens);
+    requests[w].prompt.assign(ids.begin(), ids.begin() + 1);
+    requests[w].forced.assign(ids.begin() + 1, ids.end());
+    requests[w].new_tokens_max = text.windows.tokens - 1;  // the last of them is not read
+  }
+  return requests;
+}
+
+LiveSessionOptions session_options(const EvalArguments& arguments, const LoadedLive& learnt) {
+  LiveSessionOptions options;
+  options.device = arguments.device.empty() ? "cpu" : arguments.device;
+  options.device_options.crossover_rows = 0;
+  options.model = arguments.source.model;
+  options.decode.lanes = arguments.schedule.lanes;
+  options.decode.stops_at_eos = false;
+  options.verify = false;
+  options.routers_ahead = *std::max_element(arguments.setup.ahead.begin(), arguments.setup.ahead.end());
+  options.router_again = true;
+  if (!learnt.train_trace.empty()) options.training = &learnt.training;
+  return options;
+}
+
+void score(const EvalArguments& arguments, LiveSession& session, std::uint64_t tokens, Evaluated& evaluated) {
+  const LiveRow& resident = session.all_resident();
+  const RequestGroups& future = session.requests_of_experts();
+  const std::uint32_t ahead = *std::max_element(arguments.setup.ahead.begin(), arguments.setup.ahead.end());
+  EvalPanel panel(arguments.setup, session.predictor_options(ahead, true), future, arguments.schedule.lanes);
+  const bool shows_progress = !arguments.setup.quiet && isatty(STDERR_FILENO) != 0;
+  std::uint64_t done = 0;
+  const auto on_token = [&](const NewToken&) {
+    if (!shows_progress || ++done % 256 != 0) return;
+    fmt::print(stderr, "\r{:>9}/{} tokens\033[K", done, tokens);
+    std::fflush(stderr);
+  };
+  ReplayCase all;
+  all.slabs = future.grid.size();
+  (void)session.run(all, on_token, &panel.evaluation());
+  if (shows_progress) fmt::print(stderr, "\r\033[K");
+  take_counts(panel, evaluated);
+  if (!resident.row.ran || !session.device_info().times_mean_something) return;
+  const double step_ns = static_cast<double>(quantile_ns(resident.row.metrics.step_ns, 0.5));
+  const double expert_ns =
+      static_cast<double>(session.weights().layout().size_bytes) / session.link_bytes_per_s() * 1e9;
+  add_lead(arguments.setup, step_ns / future.grid.layers, expert_ns, false, evaluated.report);
+}
+
+}  // namespace
+
+Evaluated evaluate_live(const EvalArguments& arguments) {
+  if (arguments.source.model.empty()) {
+    throw Error(ErrorCode::usage,
+                "--text: no --model is given: expected the folder of the checkpoint that reads it");
+  }
+  const DecoderConfig config = load_decoder_config(arguments.source.model);
+  check(arguments, config);
+  const Text text = read(arguments, config);
+  LoadedLive learnt;
+  load_training(arguments.source.train_trace, learns(arguments.setup), config.shape, learnt);
+  const std::vector<LiveRequest> requests = requests_of(text);
+  LiveSession session(session_options(arguments, learnt), requests);
+  Evaluated evaluated;
+  score(arguments, session, text.windows.run(), evaluated);
+  evaluated.head = fmt::format("model   {}: {} MoE layers x {} experts, top-{}, on {}\n",
+                               arguments.source.model, config.shape.grid.layers, config.shape.grid.experts,
+                               config.shape.top_k, session.device_info().name);
+  evaluated.head += fmt::format("text    {}: {} tokens in {} windows of {}, each a sequence{}\n", text.path,
+                                text.ids.size(), text.windows.count, text.windows.tokens,
+                                learnt.train_trace.empty() ? "" : "; learns from " + learnt.train_trace);
+  nlohmann::json& all = evaluated.provenance;
+  all["model"] = arguments.source.model;
+  all["top_k"] = config.shape.top_k;
+  all["train_trace"] = nullptr;
+  if (!learnt.train_trace.empty()) all["train_trace"] = learnt.train_trace;
+  all["text"] = text.path;
+  all["text_tokens"] = text.ids.size();
+  all["text_checksum"] = fmt::format("{:016x}", kernels::checksum(std::as_bytes(std::span(text.ids))));
+  all["window_tokens"] = text.windows.tokens;
+  all["windows"] = text.windows.count;
+  add_device_provenance(all, session.device_info());
+  return evaluated;
+}
+
+}  // namespace prophet
