@@ -55,6 +55,16 @@ Text read(const EvalArguments& arguments, const DecoderConfig& config) {
   return text;
 }
 
+/// Leaves windows out so that the batch is full in every step, as it is when a trace is scored.
+void fill_lanes(std::uint32_t lanes, Text& text) {
+  const std::uint64_t windows = text.windows.count;
+  text.windows.count -= windows % lanes;
+  if (text.windows.count != 0) return;
+  throw Error(ErrorCode::usage, fmt::format("--batch {}: expected at most {} lanes, as many as the text has "
+                                            "windows of {} tokens",
+                                            lanes, windows, text.windows.tokens));
+}
+
 /// Each window is a sequence of its own: its first token is the prompt, the others are decode steps.
 std::vector<LiveRequest> requests_of(const Text& text) {
   std::vector<LiveRequest> requests(text.windows.count);
@@ -115,7 +125,8 @@ Evaluated evaluate_live(const EvalArguments& arguments) {
   }
   const DecoderConfig config = load_decoder_config(arguments.source.model);
   check(arguments, config);
-  const Text text = read(arguments, config);
+  Text text = read(arguments, config);
+  fill_lanes(arguments.schedule.lanes, text);
   LoadedLive learnt;
   load_training(arguments.source.train_trace, learns(arguments.setup), config.shape, learnt);
   const std::vector<LiveRequest> requests = requests_of(text);

@@ -26,7 +26,7 @@ LiveOptions live_options(const RigOptions& options) {
   LiveOptions live;
   live.tokens_max = live.logit_rows_max = options.tokens_max;
   live.routers_ahead = options.predictor == nullptr ? 0 : options.predictor->wants_ahead();
-  live.router_again = options.router_again;
+  live.records_hidden = options.records_hidden;
   return live;
 }
 

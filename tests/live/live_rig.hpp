@@ -23,7 +23,7 @@ struct RigOptions {
   std::vector<std::uint64_t> popularity;  ///< for `static`; empty: all experts are alike
   const RequestGroups* future = nullptr;  ///< for `belady`
   Predictor* predictor = nullptr;         ///< told of the logits ahead that it wants
-  bool router_again = false;              ///< see LiveOptions
+  bool records_hidden = false;            ///< see LiveOptions
   EngineOptions engine;                   ///< cache_slabs 0: every expert has one
   kernels::FloatFormat kv_format = kernels::FloatFormat::fp32;
   std::optional<kernels::ExpertFormat> expert_format;
