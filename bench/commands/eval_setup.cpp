@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
+#include <utility>
 
 #include "bench/commands/replay_setup.hpp"
 #include "prophet/error.hpp"
@@ -179,20 +181,24 @@ ForecastReport EvalPanel::report() const {
 }
 
 void check_controls(const ForecastReport& report) {
+  std::map<std::pair<std::string, std::uint32_t>, std::uint64_t> scored;  // by control and layers ahead
   for (const ForecastRow& row : report.rows) {
     if (!row.is_control) continue;
     const ForecastCounts& counts = row.tally.at_k();
-    const std::string what = fmt::format("control {}, {} layers ahead", row.predictor, row.ahead);
-    if (row.scope == ForecastScope::step && row.tally.forecasts() == 0) {
-      throw Error(ErrorCode::check_failed,
-                  what + ": nothing was scored, expected more decode steps, or fewer layers ahead");
-    }
+    scored[{row.predictor, row.ahead}] += row.tally.forecasts();
     if (counts.recalled_at_k == counts.wanted) continue;
     throw Error(
         ErrorCode::check_failed,
-        fmt::format("{}: names {} of the {} experts that were wanted, expected all: what was scored is "
-                    "not what was forecast",
-                    what, counts.recalled_at_k, counts.wanted));
+        fmt::format("control {}, {} layers ahead: names {} of the {} experts that were wanted, expected "
+                    "all: what was scored is not what was forecast",
+                    row.predictor, row.ahead, counts.recalled_at_k, counts.wanted));
+  }
+  for (const auto& [control, forecasts] : scored) {
+    if (forecasts != 0) continue;
+    throw Error(ErrorCode::check_failed,
+                fmt::format("control {}, {} layers ahead: nothing was scored, expected "
+                            "more decode steps, or fewer layers ahead",
+                            control.first, control.second));
   }
 }
 
