@@ -88,6 +88,20 @@ std::vector<float> beside_a_longer_one(Device& device, const char* model) {
   return all;
 }
 
+/// What routers of coming layers say, in the order of the steps; forecasts nothing.
+class LogitsKept final : public Predictor {
+ public:
+  [[nodiscard]] std::string_view name() const noexcept override { return "kept"; }
+  void start_lane(LaneId) override {}
+  void observe(LaneId, LayerId, std::span<const ExpertId>) override {}
+  [[nodiscard]] std::uint32_t wants_ahead() const noexcept override { return 2; }
+  void observe_ahead(LaneId, LayerId, LayerId, std::span<const float> logits) override {
+    all.insert(all.end(), logits.begin(), logits.end());
+  }
+  [[nodiscard]] bool forecast(LayerId, LayerId, std::span<float>) override { return false; }
+  std::vector<float> all;
+};
+
 class LiveCuda : public engine_test::OnCudaDevice {};
 
 TEST_F(LiveCuda, RoutingIsTheCpusAndLogitsAreItsToWithinTheLastBits) {
@@ -118,6 +132,22 @@ TEST_F(LiveCuda, LogitsThroughAFewSlabsAreThoseOfAllExpertsResidentBitByBit) {
     const Ran tight = run(*device_, model, rig_options(3));
     EXPECT_GT(tight.counts.miss, resident.counts.miss);
     EXPECT_EQ(tight.logits, resident.logits) << model;
+  }
+}
+
+TEST_F(LiveCuda, RoutersAheadSayWhatTheySayOnTheCpuAndChangeNothing) {
+  for (const char* const model : {"olmoe-tiny", "sample"}) {
+    const auto cpu = make_cpu_device({});
+    LogitsKept expected;
+    LogitsKept found;
+    RigOptions options = rig_options(5);
+    const Ran without = run(*device_, model, options);
+    options.predictor = &expected;
+    (void)run(*cpu, model, options);
+    options.predictor = &found;
+    EXPECT_EQ(run(*device_, model, options).logits, without.logits) << model;
+    EXPECT_FALSE(found.all.empty());
+    EXPECT_LT(relative_difference(found.all, expected.all), tolerance) << model;
   }
 }
 
