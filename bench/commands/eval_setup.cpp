@@ -193,12 +193,12 @@ void check_controls(const ForecastReport& report) {
                     "all: what was scored is not what was forecast",
                     row.predictor, row.ahead, counts.recalled_at_k, counts.wanted));
   }
-  for (const auto& [control, forecasts] : scored) {
+  for (const auto& [read, forecasts] : scored) {
     if (forecasts != 0) continue;
     throw Error(ErrorCode::check_failed,
                 fmt::format("control {}, {} layers ahead: nothing was scored, expected "
                             "more decode steps, or fewer layers ahead",
-                            control.first, control.second));
+                            read.first, read.second));
   }
 }
 

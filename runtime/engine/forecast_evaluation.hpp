@@ -80,7 +80,6 @@ class ForecastEvaluation final : public RoutingSink {
   EvaluationPlan plan_;
   ResidentExperts& resident_;
   ExpertGrid grid_;
-  std::uint32_t top_k_;
   std::uint32_t ahead_max_;
   std::vector<Predictor*> predictors_;
   LayerRequests requests_;
