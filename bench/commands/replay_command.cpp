@@ -34,6 +34,7 @@ void settle_slabs(ReplayArguments& arguments, const Workload& workload) {
   arguments.what.staging_slabs = arguments.setup.staging_slabs.value_or(workload.top_k);
   arguments.what.lookahead_layers = arguments.setup.lookahead_layers;
   arguments.what.prefetch_width = arguments.setup.prefetch_width;
+  arguments.what.prefetch = parse_prefetch_rule(arguments.setup.prefetch);
 }
 
 std::vector<ReportedRow> run_rows(ReplaySession& session, const ReplayCase& what,

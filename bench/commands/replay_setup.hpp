@@ -21,6 +21,7 @@ struct ReplaySetup {
   std::optional<std::uint32_t> staging_slabs;  ///< absent: top-k of the model
   std::uint32_t lookahead_layers = 1;
   std::uint32_t prefetch_width = 0;
+  std::string prefetch = "paying";
   std::uint64_t chunk_kib = 0;  ///< 0: 2048 on a GPU, an eighth of an expert on the cpu device
   double link_gb_per_s = 0;
   std::optional<std::uint64_t> host_memory_mib;  ///< cpu device only; absent: 512

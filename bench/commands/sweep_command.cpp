@@ -48,6 +48,7 @@ std::vector<ReplayCase> cases(const SweepArguments& arguments, const Workload& w
   what.staging_slabs = arguments.setup.staging_slabs.value_or(workload.top_k);
   what.lookahead_layers = arguments.setup.lookahead_layers;
   what.prefetch_width = arguments.setup.prefetch_width;
+  what.prefetch = parse_prefetch_rule(arguments.setup.prefetch);
   for (const std::uint32_t batch : arguments.batches) {
     for (const double fraction : arguments.fractions) {
       for (const std::string& policy : arguments.policies) {

@@ -43,7 +43,8 @@ constexpr std::array time_keys = {"total_ns",     "compute_ns",   "stall_ns",   
                                   "bound_ns",     "tokens_per_s", "prefill_compute_ns", "prefill_stall_ns"};
 
 std::string describe(const ReplayCase& what) {
-  return what.predictor == "none" ? what.policy : what.policy + " + " + what.predictor;
+  if (what.predictor == "none") return what.policy;
+  return what.policy + " + " + what.predictor + (what.prefetch == PrefetchRule::named ? " (named)" : "");
 }
 
 }  // namespace
@@ -62,6 +63,7 @@ nlohmann::json row_json_with_times(const ReportedRow& reported) {
           {"slabs", row.what.slabs},
           {"staging_slabs", row.what.staging_slabs},
           {"lookahead_layers", row.what.lookahead_layers},
+          {"prefetch", row.what.prefetch == PrefetchRule::named ? "named" : "paying"},
           {"device_bytes", row.device_bytes},
           {"slab_bytes", row.slab_bytes},
           {"fits", row.fits},

@@ -119,6 +119,11 @@ class ExpertCache {
   /// it: a free slab, else the policy's victim's where the policy allows that. Then evicted_by_prefetch()
   /// says what left, valid until the next call. Throws Error{usage} for an expert outside the grid.
   [[nodiscard]] std::optional<SlabTicket> reserve_prefetch(ExpertIndex expert);
+  /// The chance that what a prefetch would evict is wanted before long, as far as the policy knows; 0 where
+  /// a slab is free.
+  [[nodiscard]] float victim_chance() const noexcept {
+    return slabs_.free_count() > 0 || ordered_ == 0 ? 0 : policy_->victim_chance();
+  }
   [[nodiscard]] std::span<const Evicted> evicted_by_prefetch() const noexcept { return left_; }
 
   /// The copy for `ticket` has finished. False, and nothing changes, when the ticket is of an old generation.

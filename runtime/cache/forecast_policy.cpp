@@ -1,5 +1,6 @@
 #include "runtime/cache/forecast_policy.hpp"
 
+#include <algorithm>
 #include <limits>
 
 namespace prophet {
@@ -62,6 +63,12 @@ void ForecastPolicy::withdraw(ExpertIndex expert) {
 bool ForecastPolicy::contains(ExpertIndex expert) const noexcept {
   const ExpertKey key = grid_.key(expert);
   return order_[key.layer.index()].contains(key.expert);
+}
+
+/// Of a use that is so many turns away: one over the turns, its own one counted.
+float ForecastPolicy::victim_chance() const noexcept {
+  const double turns = (tops_.top_key() - now_) / grid_.layers;
+  return static_cast<float>(1 / std::max(1.0, turns));
 }
 
 void ForecastPolicy::push(ExpertKey key, double next_use) {

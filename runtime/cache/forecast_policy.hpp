@@ -35,6 +35,7 @@ class ForecastPolicy final : public EvictionPolicy {
   [[nodiscard]] ExpertIndex evict() override;
   void withdraw(ExpertIndex expert) override;
   [[nodiscard]] std::uint32_t size() const noexcept override { return size_; }
+  [[nodiscard]] float victim_chance() const noexcept override;
   [[nodiscard]] bool contains(ExpertIndex expert) const noexcept override;
 
  private:

@@ -1,8 +1,27 @@
 #include "runtime/engine/prefetcher.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "prophet/error.hpp"
+
 namespace prophet {
+namespace {
+
+LinkWatch watch_of(const PrefetchOptions& options, const TransferQueue& transfers) {
+  // The rule `named` does not ask; any rate will do.
+  const double bytes_per_s = options.rule == PrefetchRule::paying ? options.link_bytes_per_s : 1.0;
+  return {bytes_per_s, transfers.expert_bytes(), transfers.chunk_bytes()};
+}
+
+}  // namespace
+
+PrefetchRule parse_prefetch_rule(std::string_view name) {
+  if (name == "named") return PrefetchRule::named;
+  if (name == "paying") return PrefetchRule::paying;
+  throw Error(ErrorCode::usage, fmt::format("--prefetch {}: expected paying or named", name));
+}
 
 Prefetcher::Prefetcher(Predictor& predictor, ExpertCache& cache, TransferQueue& transfers,
                        PrefetchFates& fates, const PrefetchOptions& options)
@@ -14,11 +33,15 @@ Prefetcher::Prefetcher(Predictor& predictor, ExpertCache& cache, TransferQueue& 
       probability_(cache.grid().experts, 0.0F),
       ranked_(cache.grid().experts),
       next_ranked_(cache.grid().experts),
-      is_wanted_(cache.grid().experts, 0) {}
+      is_wanted_(cache.grid().experts, 0),
+      plan_(options.lookahead_layers * cache.grid().experts, options.wasted_price),
+      link_(watch_of(options, transfers)) {}
 
-void Prefetcher::run(LayerId made_at) {
+void Prefetcher::run(LayerId made_at, std::uint64_t now_ns) {
+  link_.layer_done(now_ns, transfers_.demand_stream_bytes());
   const bool resting = fates_.resting();
   has_next_ = false;
+  plan_.clear();
   for (std::uint32_t ahead = 1; ahead <= options_.lookahead_layers; ++ahead) {
     const LayerId target{(made_at.value + ahead) % cache_.grid().layers};
     if (!rank(made_at, target)) continue;
@@ -27,8 +50,22 @@ void Prefetcher::run(LayerId made_at) {
       next_layer_ = target;
       std::copy(ranked_.begin(), ranked_.end(), next_ranked_.begin());
     }
-    if (!resting) queue_best(target);
+    if (resting) continue;
+    if (options_.rule == PrefetchRule::named) {
+      queue_best(target);
+    } else {
+      offer(target, ahead);
+    }
   }
+  if (options_.rule == PrefetchRule::named || resting) return;
+  plan_.settle(link_.outlook(), cache_.victim_chance());
+  reconsider_running();
+  feed();
+}
+
+void Prefetcher::interrupted() {
+  plan_.clear();
+  link_.interrupted();
 }
 
 bool Prefetcher::rank(LayerId made_at, LayerId target) {
@@ -37,7 +74,7 @@ bool Prefetcher::rank(LayerId made_at, LayerId target) {
     const ExpertIndex expert = cache_.grid().index(target, ExpertId{e});
     ranked_[e] = {ExpertId{e}, probability_[e], cache_.find(expert).has_value()};
   }
-  rank_most_probable(ranked_, ranked_.size());
+  rank_most_probable(ranked_, options_.ranked_experts != 0 ? options_.ranked_experts : ranked_.size());
   return true;
 }
 
@@ -50,6 +87,40 @@ void Prefetcher::queue_best(LayerId target) {
   }
 }
 
+/// The most probable of those that are not here, and what is being copied: its chance may have changed.
+void Prefetcher::offer(LayerId target, std::uint32_t ahead) {
+  const std::size_t width = std::min<std::size_t>(options_.width, ranked_.size());
+  for (std::size_t i = 0; i < width; ++i) {
+    const ExpertIndex expert = cache_.grid().index(target, ranked_[i].expert);
+    const bool runs = has_running_ && running_.expert == expert;
+    if (!ranked_[i].resident || runs) plan_.offer({expert, target, ahead, ranked_[i].probability, 0});
+  }
+}
+
+/// What is being copied for a layer to come is given up when the plan no longer has it.
+void Prefetcher::reconsider_running() {
+  if (!has_running_) return;
+  const std::span<const PrefetchOffer> rest = plan_.rest();
+  const bool pays = std::any_of(rest.begin(), rest.end(), [&](const PrefetchOffer& offer) {
+    return offer.expert == running_.expert;
+  });
+  if (pays) return;
+  has_running_ = false;
+  if (transfers_.drop(running_)) fates_.dropped(1);
+}
+
+void Prefetcher::feed() {
+  while (!plan_.rest().empty() && transfers_.queued() == 0) {
+    const PrefetchOffer next = plan_.rest().front();
+    plan_.pass();
+    if (!queue(next.target, next.expert)) {
+      plan_.clear();
+      return;
+    }
+    transfers_.pump();
+  }
+}
+
 bool Prefetcher::queue(LayerId target, ExpertIndex expert) {
   if (cache_.find(expert)) return true;
   if (!transfers_.has_room()) return false;
@@ -57,6 +128,8 @@ bool Prefetcher::queue(LayerId target, ExpertIndex expert) {
   if (!ticket) return false;
   fates_.left(cache_.evicted_by_prefetch());
   transfers_.prefetch(*ticket, target);
+  running_ = *ticket;
+  has_running_ = true;
   ++issued_;
   return true;
 }

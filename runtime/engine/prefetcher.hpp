@@ -2,33 +2,55 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "predictor/forecast_counts.hpp"
 #include "predictor/predictor.hpp"
 #include "runtime/cache/expert_cache.hpp"
+#include "runtime/engine/link_watch.hpp"
 #include "runtime/engine/prefetch_fates.hpp"
+#include "runtime/engine/prefetch_plan.hpp"
 #include "runtime/engine/replay_metrics.hpp"
 #include "runtime/transfer/transfer_queue.hpp"
 
 namespace prophet {
 
+/// Which of the experts that a forecast names are copied.
+enum class PrefetchRule : std::uint8_t {
+  named,   ///< all above probability_min, `width` a layer at most: as other systems do it
+  paying,  ///< those of which a gain is expected (PrefetchPlan), handed to the link one by one
+};
+
+/// "named" or "paying". Throws Error{usage} for another word.
+[[nodiscard]] PrefetchRule parse_prefetch_rule(std::string_view name);
+
 struct PrefetchOptions {
   std::uint32_t lookahead_layers = 1;  ///< forecasts are asked for so many layers ahead; 0: no prefetch
   std::uint32_t width = 0;             ///< experts prefetched per layer at most
-  float probability_min = 0.1F;        ///< below it an expert is not worth a copy
+  float probability_min = 0.1F;        ///< `named`: below it an expert is not worth a copy
+  std::uint32_t ranked_experts = 0;    ///< of a forecast, so many are put in order; 0: all
+  PrefetchRule rule = PrefetchRule::named;
+  double link_bytes_per_s = 0;  ///< `paying`: as measured; not 0
+  double wasted_price = 0.15;   ///< `paying`: of a wasted byte, in bytes of stall
 };
 
-/// Turns forecasts into prefetches and keeps score of the forecasts made one layer ahead.
+/// Turns forecasts into prefetches and keeps score of the forecasts made one layer ahead. By the rule `paying`
+/// no slab is taken before the link is free to fill it, so that a plan is as fresh as the latest forecast, and
+/// a copy that has begun is given up when a fresher forecast no longer expects a gain of it.
 /// One host thread; no allocation after construction; everything it is given must outlive it.
 class Prefetcher {
  public:
   Prefetcher(Predictor& predictor, ExpertCache& cache, TransferQueue& transfers, PrefetchFates& fates,
              const PrefetchOptions& options);
 
-  /// Called after `made_at` has been observed and its leases have ended: asks for the layers to come and
-  /// queues what is worth a copy, the most probable first.
-  void run(LayerId made_at);
+  /// Called after `made_at` of a decode step has been observed and its leases have ended, `now_ns` by the
+  /// device's clock: asks for the layers to come and queues what is worth a copy.
+  void run(LayerId made_at, std::uint64_t now_ns);
+  /// Queues what is next of the plan, if the link is free for it. Cheap when idle.
+  void feed();
+  /// A prefill pass runs: what was planned is forgotten.
+  void interrupted();
 
   /// Compares the forecast for `layer`, if one was made one layer ahead, with what it wants.
   void score(LayerId layer, std::span<const ExpertIndex> wanted, ForecastCounts& total,
@@ -38,6 +60,8 @@ class Prefetcher {
 
  private:
   [[nodiscard]] bool rank(LayerId made_at, LayerId target);
+  void offer(LayerId target, std::uint32_t ahead);
+  void reconsider_running();
   void queue_best(LayerId target);
   /// False when there is no room for this or any further prefetch.
   [[nodiscard]] bool queue(LayerId target, ExpertIndex expert);
@@ -51,6 +75,10 @@ class Prefetcher {
   std::vector<NamedExpert> ranked_;       ///< [experts], by falling probability
   std::vector<NamedExpert> next_ranked_;  ///< [experts]: the forecast for the next layer, kept for the score
   std::vector<std::uint8_t> is_wanted_;   ///< [experts]: 1 where the layer at hand wants it
+  PrefetchPlan plan_;
+  LinkWatch link_;
+  SlabTicket running_;  ///< by the rule `paying`, what was queued last
+  bool has_running_ = false;
   LayerId next_layer_;
   bool has_next_ = false;
   std::uint64_t issued_ = 0;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <string>
 
+#include "runtime/engine/prefetcher.hpp"
 #include "runtime/engine/replay_metrics.hpp"
 
 namespace prophet {
@@ -16,6 +17,7 @@ struct ReplayCase {
   std::uint32_t staging_slabs = 0;
   std::uint32_t lookahead_layers = 1;
   std::uint32_t prefetch_width = 0;  ///< experts per layer; 0: top-k times the batch
+  PrefetchRule prefetch = PrefetchRule::paying;
   /// The baseline that every other case of its size stands beside.
   [[nodiscard]] bool is_on_demand_lru() const { return policy == "lru" && predictor == "none"; }
 };

@@ -152,6 +152,9 @@ ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const Re
   engine.transfer.chunk_bytes = options_.chunk_bytes;
   engine.transfer.chunks_in_flight = options_.chunks_in_flight;
   engine.prefetch.lookahead_layers = what.lookahead_layers;
+  engine.prefetch.rule = what.prefetch;
+  engine.prefetch.link_bytes_per_s = link_bytes_per_s_;
+  engine.prefetch.ranked_experts = 2 * workload_.top_k * what.batch;
   engine.prefetch.width = what.prefetch_width != 0 ? what.prefetch_width : workload_.top_k * what.batch;
   engine.verify = options_.verify;
   engine.captured_tokens = options_.graph == GraphUse::off ? 0 : steps.lanes();

@@ -162,7 +162,8 @@ void StepLoop::run_routed_layer(LayerId layer, StepKind kind, std::span<const St
   model_.launch_combine(layer, requests_.slots(), rows, compute_.id());
   fates_.dropped(transfers_.cancel_layer(layer));
   left(cache_.end_layer(layer));
-  if (prefetcher_ && kind == StepKind::decode) prefetcher_->run(layer);
+  if (prefetcher_ && kind == StepKind::decode) prefetcher_->run(layer, device_.now_ns());
+  if (prefetcher_ && kind == StepKind::prefill) prefetcher_->interrupted();
   transfers_.pump();
 }
 
@@ -170,11 +171,16 @@ void StepLoop::wait_for_router() {
   std::array<EventId, 2> events{router_done_.id(), EventId{}};
   std::size_t count = transfers_.oldest_chunk(events[1]) ? 2 : 1;
   while (device_.wait_any(std::span(events).first(count)) != 0) {
-    transfers_.pump();
+    pump();
     count = transfers_.oldest_chunk(events[1]) ? 2 : 1;
   }
   transfers_.confirm_compute();
   transfers_.pump();
+}
+
+void StepLoop::pump() {
+  transfers_.pump();
+  if (prefetcher_) prefetcher_->feed();
 }
 
 void StepLoop::observe(LayerId layer, StepKind kind, std::span<const StepToken> tokens) {

@@ -76,6 +76,7 @@ class StepLoop {
   void run_routed_layer(LayerId layer, StepKind kind, std::span<const StepToken> tokens);
   void gather(LayerId layer, std::span<const StepToken> tokens);
   void wait_for_router();
+  void pump();
   void observe(LayerId layer, StepKind kind, std::span<const StepToken> tokens);
   void run_experts(LayerId layer, bool bypass, std::uint32_t tokens);
   void run_round(LayerId layer, const LayerLease& lease, std::uint32_t tokens);

@@ -94,6 +94,7 @@ void TransferQueue::copy_chunk(StreamId stream, const SlabTicket& ticket, std::u
   device_.copy(stream, slab_view(ticket.slab).slice(offset, size),
                store_.expert(ticket.expert).slice(offset, size), ticket.expert.value);
   bytes_.copied += size;
+  if (stream == demand_stream_.id()) demand_stream_bytes_ += size;
 }
 
 void TransferQueue::copy_rest(const SlabTicket& ticket, std::uint32_t chunks_done) {
@@ -109,6 +110,7 @@ void TransferQueue::copy_rest(const SlabTicket& ticket, std::uint32_t chunks_don
   device_.copy(demand_stream_.id(), slab_view(ticket.slab).slice(offset, size),
                store_.expert(ticket.expert).slice(offset, size), ticket.expert.value);
   bytes_.copied += size;
+  demand_stream_bytes_ += size;
 }
 
 void TransferQueue::wait_for_readers(StreamId stream, const Slab& slab) {
@@ -129,6 +131,7 @@ void TransferQueue::demand(const SlabTicket& ticket) {
   device_.record(demand_stream_.id(), slab.ready.id());
   bytes_.copied += arena_.expert_bytes;
   bytes_.demand += arena_.expert_bytes;
+  demand_stream_bytes_ += arena_.expert_bytes;
   unconfirmed_demand_.push_back(ticket);
 }
 
@@ -160,6 +163,14 @@ void TransferQueue::cancel(const SlabTicket& ticket) {
   }
   bytes_.prefetch_cancelled += submitted_bytes(*job);
   jobs_.erase(job);
+}
+
+bool TransferQueue::drop(const SlabTicket& ticket) {
+  const auto job = find_job(ticket);
+  if (job == jobs_.end() || !cache_.abandon(ticket)) return false;
+  bytes_.prefetch_cancelled += submitted_bytes(*job);
+  jobs_.erase(job);
+  return true;
 }
 
 std::uint32_t TransferQueue::cancel_layer(LayerId layer) {

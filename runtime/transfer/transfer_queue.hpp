@@ -49,6 +49,9 @@ class TransferQueue {
   /// The cache has dropped an unused prefetch before its copy was complete: chunks not yet submitted never
   /// will be; what was submitted is booked as cancelled, or as wasted when that was all of it.
   void cancel(const SlabTicket& ticket);
+  /// Drops a prefetch of which chunks are still to be submitted and gives its slab back to the cache; false, and
+  /// nothing changes, when there is none or a layer has leased it.
+  bool drop(const SlabTicket& ticket);
   /// Drops what is queued for `layer`, which has run, and gives the slabs back to the cache. Returns how many
   /// prefetches that were.
   std::uint32_t cancel_layer(LayerId layer);
@@ -85,6 +88,10 @@ class TransferQueue {
 
   [[nodiscard]] const TransferBytes& bytes() const noexcept { return bytes_; }
   void reset_bytes() noexcept { bytes_ = {}; }
+  /// Submitted, since construction, for layers that waited for it.
+  [[nodiscard]] std::uint64_t demand_stream_bytes() const noexcept { return demand_stream_bytes_; }
+  [[nodiscard]] std::uint64_t expert_bytes() const noexcept { return arena_.expert_bytes; }
+  [[nodiscard]] std::uint64_t chunk_bytes() const noexcept { return options_.chunk_bytes; }
   /// Prefetches whose submission the device refused; each was dropped and its slab given back.
   [[nodiscard]] std::uint64_t failed_prefetches() const noexcept { return failed_prefetches_; }
   [[nodiscard]] std::uint32_t queued() const noexcept { return static_cast<std::uint32_t>(jobs_.size()); }
@@ -146,6 +153,7 @@ class TransferQueue {
   std::vector<SlabId> unconfirmed_reads_;
   TransferBytes bytes_;
   std::uint64_t failed_prefetches_ = 0;
+  std::uint64_t demand_stream_bytes_ = 0;
 };
 
 }  // namespace prophet

@@ -167,6 +167,9 @@ LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const Continuo
                                     : ceil_div(weights_->layout().size_bytes, chunks_per_expert);
   engine.transfer.chunks_in_flight = options_.chunks_in_flight;
   engine.prefetch.lookahead_layers = what.lookahead_layers;
+  engine.prefetch.rule = what.prefetch;
+  engine.prefetch.link_bytes_per_s = link_bytes_per_s_;
+  engine.prefetch.ranked_experts = 2 * config.shape.top_k * decode_options.lanes;
   engine.prefetch.width =
       what.prefetch_width != 0 ? what.prefetch_width : config.shape.top_k * decode_options.lanes;
   engine.verify = options_.verify;

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "prophet/ids.hpp"
+
+namespace prophet {
+
+/// What a copy into the cache meets, in the mean of the layers before.
+struct LinkOutlook {
+  double expert_ns = 0;  ///< the link is busy with one expert
+  double chunk_ns = 0;   ///< and with one chunk, which nothing interrupts
+  double idle_ns = 0;    ///< of a layer: no expert that it waits for is on the link
+  double demand_share = 0;  ///< of layers: they wait for an expert
+};
+
+/// An expert that a coming layer may want and that is not here.
+struct PrefetchOffer {
+  ExpertIndex expert;
+  LayerId target;
+  std::uint32_t ahead = 1;  ///< layers from the one that has just run to `target`
+  float probability = 0;
+  double gain_ns = 0;  ///< what PrefetchPlan expects of it
+};
+
+/// Chooses which experts are worth a copy before they are asked for, and in which order.
+///
+/// A prefetch begins when the link has nothing better to do and ends where its layer asks: of an expert with
+/// chance p, what the link does of it until then, h <= expert_ns, is stall saved if it is wanted. If not, a
+/// demand copy may have waited for half a chunk, the bytes have their price, and the expert that left for it
+/// is missed with the chance v that it would have been used:
+///
+///   gain = p * h - (1 - p) * (demand_share * chunk_ns / 2 + wasted_price * h + v * expert_ns)
+///
+/// Only what gains is kept: the nearest layer first, for which the link has the least time, then the most
+/// probable. No allocation after construction.
+class PrefetchPlan {
+ public:
+  /// `offers_max` at once; `wasted_price`: of a wasted byte, in bytes of stall.
+  PrefetchPlan(std::uint32_t offers_max, double wasted_price);
+
+  void clear() noexcept { offers_.clear(); next_ = 0; }
+  /// REQUIRES: fewer than offers_max since clear().
+  void offer(const PrefetchOffer& offer) { offers_.push_back(offer); }
+  /// Drops what does not pay and orders the rest. `victim_chance`: v. O(n log n) of the offers.
+  void settle(const LinkOutlook& link, double victim_chance);
+
+  /// What is left, the first to go in front.
+  [[nodiscard]] std::span<const PrefetchOffer> rest() const noexcept {
+    return std::span(offers_).subspan(next_);
+  }
+  /// The first of rest() has been dealt with.
+  void pass() noexcept { ++next_; }
+
+ private:
+  std::vector<PrefetchOffer> offers_;
+  std::size_t next_ = 0;
+  double wasted_price_;
+};
+
+}  // namespace prophet
