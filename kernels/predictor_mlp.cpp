@@ -4,13 +4,33 @@
 #include <array>
 #include <cmath>
 
+#include "kernels/float_rows.hpp"
 #include "kernels/kv_pages.hpp"
 #include "kernels/predictor_value.hpp"
+
+// A loop stands once, as a function that is always inlined, and is compiled for any CPU and for one that
+// fuses by itself: the product that is asked for is exact in both.
+#if defined(__x86_64__)
+#define PROPHET_WITH_FMA __attribute__((target("avx2,fma")))
+#else
+#define PROPHET_WITH_FMA
+#endif
+#define PROPHET_INLINE __attribute__((always_inline)) inline
 
 namespace prophet::kernels {
 namespace {
 
 constexpr std::size_t parts = 32;
+constexpr std::size_t part_columns = 8;
+
+bool fuses() {
+#if defined(__x86_64__)
+  static const bool does = __builtin_cpu_supports("avx2") != 0 && __builtin_cpu_supports("fma") != 0;
+  return does;
+#else
+  return false;
+#endif
+}
 
 float activate(float x, PredictorActivation activation) {
   if (activation == PredictorActivation::relu) return x > 0 ? x : 0.0F;
@@ -18,9 +38,9 @@ float activate(float x, PredictorActivation activation) {
 }
 
 void add_row(const PredictorWeights& weights, std::size_t row, std::span<float> sums) {
-  for (std::size_t i = 0; i < sums.size(); ++i) {
-    sums[i] += load_as_float(weights.w1, row * sums.size() + i, weights.format);
-  }
+  std::array<float, predictor_hidden_max> values;
+  load_row(weights.w1, row * sums.size(), weights.format, sums.size(), values.data());
+  add_scaled(sums.data(), values.data(), 1.0F, sums.size());
 }
 
 /// sums = b1 + the rows of w1 that a lane's input names.
@@ -37,17 +57,36 @@ void add_input(const PredictorWeights& weights, const PredictorInput& input, std
   }
 }
 
-/// hidden . row of w2, in the order that the header gives.
-float dot_row(const PredictorWeights& weights, std::size_t row, std::span<const float> hidden) {
+/// hidden . row, in the order that the header gives. Rounds of 32 parts go over the columns; of one round the
+/// parts are apart, so that a CPU has several sums under way.
+PROPHET_INLINE float dot_loop(const float* row, const float* hidden, std::size_t columns) {
   std::array<float, parts> part{};
-  for (std::size_t i = 0; i < hidden.size(); ++i) {
-    float& sum = part[i / 8 % parts];
-    sum = std::fmaf(load_as_float(weights.w2, row * hidden.size() + i, weights.format), hidden[i], sum);
+  for (std::size_t round = 0; round < columns; round += parts * part_columns) {
+    const std::size_t count = std::min(parts, (columns - round) / part_columns);
+    for (std::size_t c = 0; c < part_columns; ++c) {
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t at = round + i * part_columns + c;
+        part[i] = __builtin_fmaf(row[at], hidden[at], part[i]);
+      }
+    }
   }
   for (std::size_t step = parts / 2; step != 0; step /= 2) {
     for (std::size_t i = 0; i < step; ++i) part[i] += part[i + step];
   }
   return part[0];
+}
+float dot_anywhere(const float* row, const float* hidden, std::size_t columns) {
+  return dot_loop(row, hidden, columns);
+}
+PROPHET_WITH_FMA float dot_fused(const float* row, const float* hidden, std::size_t columns) {
+  return dot_loop(row, hidden, columns);
+}
+
+float dot_row(const PredictorWeights& weights, std::size_t row, std::span<const float> hidden) {
+  std::array<float, predictor_hidden_max> values;
+  load_row(weights.w2, row * hidden.size(), weights.format, hidden.size(), values.data());
+  return fuses() ? dot_fused(values.data(), hidden.data(), hidden.size())
+                 : dot_anywhere(values.data(), hidden.data(), hidden.size());
 }
 
 }  // namespace

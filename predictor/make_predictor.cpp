@@ -5,9 +5,12 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "predictor/gate_ahead_predictor.hpp"
 #include "predictor/history_predictor.hpp"
+#include "predictor/mlp/mlp_predictor.hpp"
+#include "predictor/mlp/train_mlp.hpp"
 #include "predictor/oracle_predictor.hpp"
 #include "predictor/previous_token_predictor.hpp"
 #include "predictor/static_predictor.hpp"
@@ -39,6 +42,20 @@ Made make_gate_ahead(std::string_view, const PredictorOptions& options) {
                                               options.ahead_layers);
 }
 
+/// As the file would have it that was trained with the defaults.
+std::shared_ptr<const MlpModel> learn_mlp(std::string_view name, const PredictorOptions& options) {
+  MlpTraining training;
+  training.parameters_max -= use_model_share(options.grid);
+  return std::make_shared<const MlpModel>(train_mlp(TrainingSet(name, options), training));
+}
+
+Made make_mlp(std::string_view name, const PredictorOptions& options) {
+  std::shared_ptr<const MlpModel> model = options.mlp == nullptr ? learn_mlp(name, options) : options.mlp;
+  check_mlp_fits(*model, options.grid, options.top_k);
+  return std::make_unique<MlpPredictor>(std::move(model),
+                                        MlpOptions{options.lanes, options.device, options.adapt_rate});
+}
+
 Made make_oracle(std::string_view, const PredictorOptions& options) {
   return std::make_unique<OraclePredictor>(options.grid, options.future);
 }
@@ -56,6 +73,7 @@ constexpr std::array predictors{
     Entry{"transition", true, make_learner<TransitionPredictor>},
     Entry{"history", true, make_learner<HistoryPredictor>},
     Entry{"gate-ahead", false, make_gate_ahead},
+    Entry{"mlp", true, make_mlp},
     Entry{"oracle", false, make_oracle},
 };
 

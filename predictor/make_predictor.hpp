@@ -7,7 +7,9 @@
 #include <string_view>
 #include <vector>
 
+#include "predictor/mlp/mlp_model.hpp"
 #include "predictor/predictor.hpp"
+#include "runtime/device/device.hpp"
 #include "runtime/trace/routing_trace.hpp"
 
 namespace prophet {
@@ -28,6 +30,10 @@ struct PredictorOptions {
   FutureRequests future;                 ///< for `oracle` only
   /// For `gate-ahead` only: how many layers ahead the source applies routers; 0: it has no hidden states.
   std::uint32_t ahead_layers = 0;
+  /// For `mlp` only: what it has learned; null: it learns from the training sequences first.
+  std::shared_ptr<const MlpModel> mlp;
+  Device* device = nullptr;  ///< where `mlp` runs; null: on the host
+  float adapt_rate = 0;      ///< of `mlp`; see MlpOptions
 };
 
 [[nodiscard]] std::vector<std::string> predictor_names();

@@ -35,11 +35,18 @@ class Predictor {
   virtual void observe_ahead(LaneId /*lane*/, LayerId /*made_at*/, LayerId /*target*/,
                              std::span<const float> /*logits*/) {}
 
+  /// Every running lane has been observed at `made_at`, and forecasts for the next `lookahead_layers` layers
+  /// will be asked for later: one that runs on a device starts them now.
+  virtual void prepare(LayerId /*made_at*/, std::uint32_t /*lookahead_layers*/) {}
+
   /// Fills probability [experts]: the chance that `target` wants each expert for at least one running lane,
   /// the next time that `target` runs. `made_at` is the layer just observed; a target at or before it belongs
   /// to the next step. Lanes are combined as independent: 1 - product of (1 - p).
   /// Returns false, and leaves `probability` alone, when it has nothing to say.
   [[nodiscard]] virtual bool forecast(LayerId made_at, LayerId target, std::span<float> probability) = 0;
+
+  /// What it holds in device memory.
+  [[nodiscard]] virtual std::uint64_t device_bytes() const noexcept { return 0; }
 };
 
 }  // namespace prophet

@@ -17,6 +17,7 @@ void add_perplexity_command(CLI::App& app);
 void add_replay_command(CLI::App& app);
 void add_sweep_command(CLI::App& app);
 void add_trace_command(CLI::App& app);
+void add_train_predictor_command(CLI::App& app);
 void add_models_command(CLI::App& app);
 void add_info_command(CLI::App& app);
 void add_profiles_command(CLI::App& app);

@@ -162,7 +162,7 @@ void add_replay_command(CLI::App& app) {
       ->capture_default_str();
   command
       ->add_option("--predictor", arguments->what.predictor,
-                   "none, static, previous-token, transition, history, oracle (bound)")
+                   "none, static, previous-token, transition, history, mlp, oracle (bound)")
       ->capture_default_str();
   command->add_option("--timeline", arguments->timeline_path,
                       "Write a Chrome/Perfetto trace of the asked row");

@@ -87,6 +87,10 @@ std::string replay_preamble(const ReplaySetup& setup, LoadedReplay& loaded, cons
   if (const auto pinned = loaded.session->cuda_memory())
     text += pinned_line(*pinned, device.times_mean_something);
   if (loaded.session->cuda() != nullptr) text += crossover_line(loaded.session->cuda()->crossover_rows());
+  if (!setup.predictor_file.empty()) {
+    text += fmt::format("learned {}; {} sequences left out that it was trained on\n", setup.predictor_file,
+                        loaded.learnt_sequences);
+  }
   text += "command " + command_line_text() + "\n";
   const Version version = program_version();
   text += fmt::format(
@@ -123,6 +127,12 @@ nlohmann::json replay_provenance(const ReplaySetup& setup, LoadedReplay& loaded)
   provenance["dense_bytes_per_layer"] = w.dense_bytes_per_layer;
   provenance["lookup_bytes"] = w.lookup_bytes;
   add_device_provenance(provenance, device);
+  provenance["predictor_file"] = nullptr;
+  if (!setup.predictor_file.empty()) {
+    provenance["predictor_file"] = setup.predictor_file;
+    provenance["sequences_learnt_from"] = loaded.learnt_sequences;
+  }
+  provenance["adapt"] = setup.adapt;
   provenance["graph"] = setup.graph;
   provenance["link_bytes_per_s"] = nullptr;
   if (device.times_mean_something) provenance["link_bytes_per_s"] = loaded.session->link_bytes_per_s();

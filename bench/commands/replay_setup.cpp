@@ -7,7 +7,11 @@
 #include <cmath>
 #include <cstdio>
 
+#include "bench/commands/training_progress.hpp"
 #include "bench/report/provenance.hpp"
+#include "predictor/mlp/mlp_predictor.hpp"
+#include "predictor/trained/predictor_file.hpp"
+#include "predictor/trained/sequence_fingerprint.hpp"
 #include "prophet/error.hpp"
 #include "prophet/limits.hpp"
 #include "runtime/base/checked.hpp"
@@ -86,6 +90,28 @@ SessionOptions session_options(const ReplaySetup& setup, const Workload& workloa
   return options;
 }
 
+/// Reads it, and leaves out of the replay what it was trained on.
+void use_predictor_file(const ReplaySetup& setup, LoadedReplay& loaded, TrainedPredictor& trained) {
+  trained = load_predictor(setup.predictor_file);
+  const TraceShape& shape = loaded.source.trace.shape();
+  check_mlp_fits(*trained.mlp, shape.grid, shape.top_k);
+  std::vector<SequenceId>& replayed = loaded.source.split.test;
+  std::vector<SequenceId> apart = sequences_apart_from(loaded.source.trace, replayed, trained.learnt_from);
+  loaded.learnt_sequences = replayed.size() - apart.size();
+  if (apart.empty()) {
+    throw Error(
+        ErrorCode::bad_input,
+        fmt::format("--predictor-file {}: was trained on all {} sequences that would be replayed, expected "
+                    "others: give the trace, --seed, --train-fraction and --skip-flags of its training",
+                    setup.predictor_file, replayed.size()));
+  }
+  if (loaded.learnt_sequences != 0) {
+    log_warning(fmt::format("{} of {} sequences are left out of the replay: {} was trained on them",
+                            loaded.learnt_sequences, replayed.size(), setup.predictor_file));
+  }
+  replayed = std::move(apart);
+}
+
 }  // namespace
 
 void add_replay_options(CLI::App& command, ReplaySetup& setup) {
@@ -126,6 +152,10 @@ void add_replay_options(CLI::App& command, ReplaySetup& setup) {
       "--crossover-rows", setup.crossover_rows,
       "cuda device: an expert with at least so many rows is computed by cuBLAS; 0: none is; default: by the "
       "roofline of the GPU");
+  command.add_option("--predictor-file", setup.predictor_file,
+                     "What predictor mlp and policy forecast have learned, by prophet train-predictor; "
+                     "default: they learn from the training sequences");
+  command.add_flag("--adapt", setup.adapt, "Predictor mlp goes on learning from what it sees, a little");
   command.add_option("--seed", setup.seed, "Of the split, the weights and every random choice")
       ->capture_default_str();
   command.add_flag("!--no-verify", setup.verify, "Do not check the contents of leased slabs");
@@ -182,6 +212,9 @@ std::unique_ptr<LoadedReplay> load_replay(const ReplaySetup& setup, bool learns)
   SessionOptions options = session_options(setup, workload);
   if (options.steps == 0 && runs_in_real_time(setup))
     options.steps = loaded->default_steps_applied = real_time_default_steps;
+  if (!setup.predictor_file.empty()) use_predictor_file(setup, *loaded, options.trained);
+  options.training_progress = training_progress("parts of what is learned", setup.quiet);
+  if (setup.adapt) options.adapt_rate = mlp_adapt_rate;
   loaded->session = std::make_unique<ReplaySession>(loaded->source.trace, loaded->source.split, workload,
                                                     std::move(options), terminal_progress(setup.quiet));
   return loaded;

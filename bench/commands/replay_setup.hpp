@@ -29,6 +29,8 @@ struct ReplaySetup {
   std::uint64_t seed = 1;
   bool verify = true;
   std::string graph = "auto";
+  std::string predictor_file;  ///< empty: what learns does so from the training sequences
+  bool adapt = false;
   bool record_timeline = false;
   std::string json_path;
   std::string csv_path;
@@ -40,6 +42,7 @@ void add_replay_options(CLI::App& command, ReplaySetup& setup);
 
 /// Everything loaded, checked against each other and ready to run.
 struct LoadedReplay {
+  std::size_t learnt_sequences = 0;  ///< left out, since --predictor-file has learned from them
   TraceToReplay source;
   std::uint64_t default_steps_applied = 0;  ///< of the cpu device, when --steps was not given
   std::unique_ptr<ReplaySession> session;

@@ -78,7 +78,7 @@ struct CombineOp {
 };
 
 using ComputeOp = std::variant<DenseOp, ExpertOp, CombineOp, EmbedOp, NormOp, LinearOp, RotaryOp, KvAppendOp,
-                               AttentionOp, RouteOp, MixOp, ActivateOp>;
+                               AttentionOp, RouteOp, MixOp, ActivateOp, PredictOp>;
 
 struct DeviceInfo {
   std::string kind;                ///< "cpu", "sim", "cuda", or "cuda-on-cpu": the test vehicle

@@ -7,6 +7,7 @@
 
 #include "kernels/kv_append.hpp"
 #include "kernels/paged_attention.hpp"
+#include "kernels/predictor_mlp.hpp"
 #include "kernels/weights.hpp"
 #include "runtime/device/view_checks.hpp"
 
@@ -25,6 +26,12 @@ void check_dimension(const char* operation, const char* what, std::uint64_t foun
   if (found != 0 && found <= kernels::weights_dimension_max) return;
   refuse_operation(operation,
                    fmt::format("{} is {}, expected 1 to {}", what, found, kernels::weights_dimension_max));
+}
+
+void check_range(const char* operation, const char* what, std::uint64_t found, std::uint64_t min,
+                 std::uint64_t max) {
+  if (found >= min && found <= max) return;
+  refuse_operation(operation, fmt::format("{} is {}, expected {} to {}", what, found, min, max));
 }
 
 /// Checks the shape, and returns the view to be checked.
@@ -201,6 +208,29 @@ void check_model_op(const BufferTable& buffers, const ActivateOp& op) {
   check_view(buffers, op.name, gate);
   if (kernels::is_gated(op.activation))
     check_views(buffers, op.name, gate, {{"the up projection", op.up, {op.values}}});
+}
+
+void check_model_op(const BufferTable& buffers, const PredictOp& op) {
+  check_format(op.name, op.format);
+  check_range(op.name, "the number of experts", op.experts, 1, kernels::predictor_experts_max);
+  check_range(op.name, "the number of groups", op.groups, 1, kernels::predictor_layers_max + 1);
+  check_range(op.name, "the number of ids of a group", op.ids_per_group, 1, kernels::predictor_top_k_max);
+  check_range(op.name, "the number of lanes", op.lanes, 1, kernels::predictor_lanes_max);
+  check_range(op.name, "the number of hidden units", op.hidden, 8, kernels::predictor_hidden_max);
+  if (op.hidden % 8 != 0)
+    refuse_operation(op.name, fmt::format("{} hidden units, expected a multiple of 8", op.hidden));
+  const std::uint64_t weight_bytes = kernels::format_bytes(op.format);
+  check_views(buffers, op.name,
+              {"the logits",
+               op.logits,
+               {op.lanes, kernels::predictor_row_values(op.experts)},
+               sizeof(float),
+               float4_bytes},
+              {{"w1", op.w1, {op.groups, op.experts, op.hidden}, weight_bytes, float4_bytes},
+               {"b1", op.b1, {op.hidden}, sizeof(float), float4_bytes},
+               {"w2", op.w2, {op.experts, op.hidden}, weight_bytes, float4_bytes},
+               {"b2", op.b2, {op.experts}, sizeof(float), float4_bytes},
+               {"the ids", op.ids, {op.groups, op.lanes, op.ids_per_group}}});
 }
 
 }  // namespace prophet

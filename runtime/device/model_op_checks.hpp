@@ -17,6 +17,7 @@ void check_model_op(const BufferTable& buffers, const AttentionOp& op);
 void check_model_op(const BufferTable& buffers, const RouteOp& op);
 void check_model_op(const BufferTable& buffers, const MixOp& op);
 void check_model_op(const BufferTable& buffers, const ActivateOp& op);
+void check_model_op(const BufferTable& buffers, const PredictOp& op);
 
 /// Checks the layout of an expert operation that has one against its slab, hidden size and activation; and
 /// that one without has swiglu. Throws Error{usage}.

@@ -5,6 +5,7 @@
 
 #include "kernels/expert_activation.hpp"
 #include "kernels/kv_float.hpp"
+#include "kernels/predictor_mlp.hpp"
 #include "kernels/router_topk.hpp"
 #include "runtime/device/buffer_view.hpp"
 
@@ -154,10 +155,36 @@ struct ActivateOp {
   std::uint64_t values = 0;
 };
 
-/// An operation that only a device with bytes has.
+/// The logits of one net of the learned predictor: kernels/predictor_mlp.hpp, with relu. The sim takes it, in
+/// whose time it counts, and computes nothing. All but `ids` begin on 16 bytes.
+struct PredictOp {
+  static constexpr const char* name = "predict";
+  using is_model_op = void;
+  using takes_simulated_time = void;
+  BufferView w1;      ///< [groups * experts, hidden] in `format`
+  BufferView b1;      ///< [hidden]
+  BufferView w2;      ///< [experts, hidden] in `format`
+  BufferView b2;      ///< [experts]
+  BufferView ids;     ///< [groups, lanes, ids_per_group]; one from `experts` on names none
+  BufferView logits;  ///< [lanes, predictor_row_values(experts)], written
+  kernels::FloatFormat format = kernels::FloatFormat::bf16;
+  std::uint32_t groups = 0;
+  std::uint32_t ids_per_group = 0;
+  std::uint32_t experts = 0;
+  std::uint32_t hidden = 0;  ///< a multiple of 8, not 0
+  std::uint32_t lanes = 0;
+};
+
+/// An operation that only a device with bytes has, unless it takes simulated time.
 template <class Op>
 concept ModelOp = requires {
   typename Op::is_model_op;
+};
+
+/// An operation of which the sim knows how long it takes.
+template <class Op>
+concept SimulatedModelOp = ModelOp<Op> && requires {
+  typename Op::takes_simulated_time;
 };
 
 }  // namespace prophet

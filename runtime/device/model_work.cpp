@@ -132,6 +132,26 @@ ActivateWork resolve_model_op(const BufferTable& buffers, const ActivateOp& op) 
            .values = op.values}};
 }
 
+PredictWork resolve_model_op(const BufferTable& buffers, const PredictOp& op) {
+  PredictWork work;
+  work.weights = {.format = op.format,
+                  .experts = op.experts,
+                  .recent_layers = op.groups - 1,
+                  .hidden = op.hidden,
+                  .activation = kernels::PredictorActivation::relu,
+                  .w1 = buffers.data(op.w1),
+                  .b1 = floats(buffers, op.b1),
+                  .w2 = buffers.data(op.w2),
+                  .b2 = floats(buffers, op.b2)};
+  const std::uint32_t* const ids = words(buffers, op.ids);
+  work.input = {.recent = ids,
+                .previous = ids + std::uint64_t{op.groups - 1} * op.lanes * op.ids_per_group,
+                .lanes = op.lanes,
+                .top_k = op.ids_per_group};
+  work.logits = floats(buffers, op.logits);
+  return work;
+}
+
 std::uint64_t bytes_of(const EmbedOp& op) noexcept {
   return bytes_of_floats(std::uint64_t{op.tokens} * op.table.columns);
 }
@@ -166,6 +186,11 @@ std::uint64_t bytes_of(const MixOp& op) noexcept {
 
 std::uint64_t bytes_of(const ActivateOp& op) noexcept {
   return bytes_of_floats(op.values);
+}
+
+std::uint64_t bytes_of(const PredictOp& op) noexcept {
+  const std::uint64_t rows = std::uint64_t{op.groups} * op.lanes * op.ids_per_group + op.experts;
+  return kernels::format_bytes(op.format) * rows * op.hidden;
 }
 
 }  // namespace prophet

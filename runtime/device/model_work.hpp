@@ -8,6 +8,7 @@
 #include "kernels/linear.hpp"
 #include "kernels/mix_experts.hpp"
 #include "kernels/paged_attention.hpp"
+#include "kernels/predictor_mlp.hpp"
 #include "kernels/rms_norm.hpp"
 #include "kernels/rotary.hpp"
 #include "kernels/router_topk.hpp"
@@ -69,6 +70,13 @@ struct ActivateWork {
   kernels::ActivatedRows call;
 };
 
+struct PredictWork {
+  static constexpr const char* name = PredictOp::name;
+  kernels::PredictorWeights weights;
+  kernels::PredictorInput input;
+  float* logits = nullptr;  // [input.lanes, predictor_row_values(weights.experts)]
+};
+
 /// Turns the views of an operation that check_model_op has passed into addresses: those of the device, as the
 /// table keeps them. MixWork's slots stay the caller's.
 [[nodiscard]] EmbedWork resolve_model_op(const BufferTable& buffers, const EmbedOp& op);
@@ -80,9 +88,10 @@ struct ActivateWork {
 [[nodiscard]] RouteWork resolve_model_op(const BufferTable& buffers, const RouteOp& op);
 [[nodiscard]] MixWork resolve_model_op(const BufferTable& buffers, const MixOp& op);
 [[nodiscard]] ActivateWork resolve_model_op(const BufferTable& buffers, const ActivateOp& op);
+[[nodiscard]] PredictWork resolve_model_op(const BufferTable& buffers, const PredictOp& op);
 
 /// What a timeline shows as an operation's bytes: weights of a product, logits, rows of K and V or of
-/// activations.
+/// activations, or the rows of weights that a forecast reads.
 [[nodiscard]] std::uint64_t bytes_of(const EmbedOp& op) noexcept;
 [[nodiscard]] std::uint64_t bytes_of(const NormOp& op) noexcept;
 [[nodiscard]] std::uint64_t bytes_of(const LinearOp& op) noexcept;
@@ -92,5 +101,6 @@ struct ActivateWork {
 [[nodiscard]] std::uint64_t bytes_of(const RouteOp& op) noexcept;
 [[nodiscard]] std::uint64_t bytes_of(const MixOp& op) noexcept;
 [[nodiscard]] std::uint64_t bytes_of(const ActivateOp& op) noexcept;
+[[nodiscard]] std::uint64_t bytes_of(const PredictOp& op) noexcept;
 
 }  // namespace prophet

@@ -22,7 +22,7 @@ using namespace sim;
 
 void refuse_model_op(const ComputeOp& op) {
   const auto refuse = []<class Op>(const Op& one) {
-    if constexpr (ModelOp<Op>) {
+    if constexpr (ModelOp<Op> && !SimulatedModelOp<Op>) {
       throw Error(
           ErrorCode::usage,
           fmt::format("{} operation: the sim moves no bytes and computes nothing, expected the device "

@@ -44,6 +44,9 @@ class Prefetcher {
   Prefetcher(Predictor& predictor, ExpertCache& cache, TransferQueue& transfers, PrefetchFates& fates,
              const PrefetchOptions& options);
 
+  /// Called once `made_at` has been observed: forecasts that a device makes begin before its experts do.
+  void prepare(LayerId made_at) { predictor_.prepare(made_at, options_.lookahead_layers); }
+
   /// Called after `made_at` of a decode step has been observed and its leases have ended, `now_ns` by the
   /// device's clock: asks for the layers to come and queues what is worth a copy.
   void run(LayerId made_at, std::uint64_t now_ns);

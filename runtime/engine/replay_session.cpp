@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <thread>
 
 #include "predictor/make_predictor.hpp"
+#include "predictor/mlp/train_mlp.hpp"
 #include "prophet/error.hpp"
 #include "prophet/limits.hpp"
 #include "runtime/cache/make_policy.hpp"
@@ -101,23 +103,42 @@ std::unique_ptr<EvictionPolicy> ReplaySession::policy(const ReplayCase& what) {
   return make_policy(what.policy, policy_options);
 }
 
-const UseModel& ReplaySession::use_model() {
-  if (use_model_) return *use_model_;
+PredictorOptions ReplaySession::learner_options() const {
   PredictorOptions training;
   training.grid = workload_.grid;
   training.top_k = workload_.top_k;
   training.trace = &trace_;
   training.training = split_.train;
-  return use_model_.emplace(learn_uses(training, options_.seed));
+  return training;
 }
 
-std::unique_ptr<Predictor> ReplaySession::predictor(const ReplayCase& what) {
-  PredictorOptions predictor_options;
-  predictor_options.grid = workload_.grid;
-  predictor_options.top_k = workload_.top_k;
+const UseModel& ReplaySession::use_model() {
+  if (options_.trained.use == nullptr) {
+    options_.trained.use = std::make_shared<const UseModel>(learn_uses(learner_options(), options_.seed));
+  }
+  return *options_.trained.use;
+}
+
+std::shared_ptr<const MlpModel> ReplaySession::mlp_model() {
+  if (options_.trained.mlp == nullptr) {
+    MlpTraining training;
+    training.parameters_max -= use_model_share(workload_.grid);
+    training.net.seed = options_.seed;
+    training.threads = std::max(1U, std::thread::hardware_concurrency());
+    options_.trained.mlp = std::make_shared<const MlpModel>(
+        train_mlp(TrainingSet("mlp", learner_options()), training, options_.training_progress));
+  }
+  return options_.trained.mlp;
+}
+
+std::unique_ptr<Predictor> ReplaySession::predictor(Device& device, const ReplayCase& what) {
+  PredictorOptions predictor_options = learner_options();
   predictor_options.lanes = what.batch;
-  predictor_options.trace = &trace_;
-  predictor_options.training = split_.train;
+  if (what.predictor == "mlp") {
+    predictor_options.mlp = mlp_model();
+    predictor_options.device = &device;
+    predictor_options.adapt_rate = options_.adapt_rate;
+  }
   if (what.predictor == "oracle") {
     const RequestGroups& future = requests(what.batch);
     predictor_options.future = {future.offsets, future.experts};
@@ -146,7 +167,7 @@ ReplayRow ReplaySession::repeat_on(Device& device, const HostStore& store, const
 ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const ReplayCase& what,
                                 bool preload) {
   BatchSchedule steps = schedule(what.batch);
-  const std::unique_ptr<Predictor> forecaster = predictor(what);
+  const std::unique_ptr<Predictor> forecaster = predictor(device, what);
   EngineOptions engine;
   engine.cache = {what.slabs, what.staging_slabs};
   engine.transfer.chunk_bytes = options_.chunk_bytes;
@@ -178,6 +199,7 @@ ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const Re
   row.metrics = loop.finish();
   row.slab_bytes = loop.slabs().arena().total_bytes();
   row.device_bytes = row.slab_bytes + model.device_bytes();
+  if (forecaster != nullptr) row.device_bytes += forecaster->device_bytes();
   row.fits = row.device_bytes <= device_->info().memory_bytes;
   return row;
 }

@@ -9,6 +9,9 @@
 #include <tuple>
 #include <utility>
 
+#include "predictor/make_predictor.hpp"
+#include "predictor/train_use_model.hpp"
+#include "predictor/trained/trained_predictor.hpp"
 #include "predictor/use_model.hpp"
 #include "runtime/cache/request_groups.hpp"
 #include "runtime/device/cuda_device.hpp"
@@ -42,6 +45,11 @@ struct SessionOptions {
   GraphUse graph = GraphUse::automatic;
   std::uint64_t chunk_bytes = 2ULL << 20;
   std::uint32_t chunks_in_flight = 2;
+  /// What predictor `mlp` and policy `forecast` have learned; null, or a part that is: from the training
+  /// sequences, when it is first needed, with this told of it.
+  TrainedPredictor trained;
+  TrainingProgress training_progress;
+  float adapt_rate = 0;          ///< of predictor `mlp`; see MlpOptions
   bool record_timeline = false;  ///< keep the operations of every run, for write_timeline
 };
 
@@ -92,7 +100,10 @@ class ReplaySession {
   [[nodiscard]] ReplayRow run_resident_if_it_fits(const ReplayCase& what);
   [[nodiscard]] const UseModel& use_model();
   [[nodiscard]] std::unique_ptr<EvictionPolicy> policy(const ReplayCase& what);
-  [[nodiscard]] std::unique_ptr<Predictor> predictor(const ReplayCase& what);
+  /// The trace's training sequences, for something that learns from them.
+  [[nodiscard]] PredictorOptions learner_options() const;
+  [[nodiscard]] std::shared_ptr<const MlpModel> mlp_model();
+  [[nodiscard]] std::unique_ptr<Predictor> predictor(Device& device, const ReplayCase& what);
   void check(const ReplayCase& what) const;
   void check_graph(const ReplayCase& what, const StepLoop& loop) const;
 
@@ -108,7 +119,6 @@ class ReplaySession {
   double link_bytes_per_s_ = 0;
   std::map<std::uint32_t, RequestGroups> requests_;  ///< by batch
   std::vector<std::uint64_t> popularity_;            ///< of the training sequences
-  std::optional<UseModel> use_model_;                ///< learnt from them when first needed
   std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>, ReplayRow>
       lru_rows_;                                      ///< batch, slabs, staging
   std::map<std::uint32_t, ReplayRow> resident_rows_;  ///< by batch

@@ -156,6 +156,7 @@ void StepLoop::run_layer(LayerId layer, StepKind kind, std::span<const StepToken
 void StepLoop::run_routed_layer(LayerId layer, StepKind kind, std::span<const StepToken> tokens) {
   const auto rows = static_cast<std::uint32_t>(tokens.size());
   observe(layer, kind, tokens);
+  if (prefetcher_ && kind == StepKind::decode) prefetcher_->prepare(layer);
   cache_.begin_layer(layer, step_number_);
   estimate_uses(layer, kind, tokens);
   run_experts(layer, kind == StepKind::prefill && options_.bypass_prefill, rows);

@@ -38,5 +38,6 @@ void execute(const AttentionWork& work, std::uint64_t tag, Scratch& scratch);
 void execute(const RouteWork& work, std::uint64_t tag, Scratch& scratch);
 void execute(const MixWork& work, std::uint64_t tag, Scratch& scratch);
 void execute(const ActivateWork& work, std::uint64_t tag, Scratch& scratch);
+void execute(const PredictWork& work, std::uint64_t tag, Scratch& scratch);
 
 }  // namespace prophet::cpu

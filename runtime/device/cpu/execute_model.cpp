@@ -44,4 +44,10 @@ void execute(const ActivateWork& work, std::uint64_t tag, Scratch&) {
   expect_ok(kernels::activate_rows(work.call), work.name, tag);
 }
 
+void execute(const PredictWork& work, std::uint64_t tag, Scratch&) {
+  const std::size_t values = kernels::predictor_row_values(work.weights.experts);
+  expect_ok(kernels::predictor_logits(work.weights, work.input, {work.logits, work.input.lanes * values}),
+            work.name, tag);
+}
+
 }  // namespace prophet::cpu

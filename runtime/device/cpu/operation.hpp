@@ -72,7 +72,8 @@ struct WaitWork {
 /// One submitted operation with its views resolved to addresses, so that a worker needs no table.
 struct Operation {
   std::variant<RecordWork, WaitWork, CopyWork, DenseWork, ExpertWork, CombineWork, EmbedWork, NormWork,
-               LinearWork, RotaryWork, KvAppendWork, AttentionWork, RouteWork, MixWork, ActivateWork>
+               LinearWork, RotaryWork, KvAppendWork, AttentionWork, RouteWork, MixWork, ActivateWork,
+               PredictWork>
       work;
   std::uint64_t tag = 0;
   std::uint64_t bytes = 0;  ///< for the timeline

@@ -9,6 +9,7 @@
 #include "kernels/cuda/linear.hpp"
 #include "kernels/cuda/mix_experts.hpp"
 #include "kernels/cuda/paged_attention.hpp"
+#include "kernels/cuda/predictor_mlp.hpp"
 #include "kernels/cuda/rms_norm.hpp"
 #include "kernels/cuda/rotary.hpp"
 #include "kernels/cuda/router_topk.hpp"
@@ -136,6 +137,16 @@ void OpLauncher::operator()(StreamState& stream, const ActivateOp& op, std::uint
   stream.clock.begin();
   status_.check(kernels::cuda::activate_rows(work.call, stream.get()), "the activation kernel's launch",
                 "activate operation");
+}
+
+void OpLauncher::operator()(StreamState& stream, const PredictOp& op, std::uint64_t) const {
+  const PredictWork work = resolve_model_op(memory_.buffers(), op);
+  const std::uint64_t bytes = kernels::cuda::predictor_workspace_bytes(work.weights, work.input);
+  void* const workspace = stream.scratch.room(bytes);
+  stream.clock.begin();
+  status_.check(
+      kernels::cuda::predictor_logits(work.weights, work.input, work.logits, workspace, bytes, stream.get()),
+      "the predictor kernels' launch", "predict operation");
 }
 
 }  // namespace prophet::cuda

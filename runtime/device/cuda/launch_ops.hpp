@@ -35,6 +35,7 @@ class OpLauncher {
   void operator()(StreamState& stream, const RouteOp& op, std::uint64_t tag) const;
   void operator()(StreamState& stream, const MixOp& op, std::uint64_t tag) const;
   void operator()(StreamState& stream, const ActivateOp& op, std::uint64_t tag) const;
+  void operator()(StreamState& stream, const PredictOp& op, std::uint64_t tag) const;
 
  private:
   struct ExpertCall;

@@ -27,6 +27,11 @@ OrderChecker::Uses OrderChecker::uses_of(const CombineOp& op) {
   return {"combine operation", {op.outputs, {}}, op.hidden};
 }
 
+/// The weights are one buffer, of which w1 stands for all.
+OrderChecker::Uses OrderChecker::uses_of(const PredictOp& op) {
+  return {"predict operation", {op.w1, op.ids}, op.logits};
+}
+
 /// The device has refused it.
 template <ModelOp Op>
 OrderChecker::Uses OrderChecker::uses_of(const Op& op) {

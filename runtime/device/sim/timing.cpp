@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/device/model_work.hpp"
+
 namespace prophet::sim {
 namespace {
 
@@ -41,7 +43,7 @@ Work Timing::launch(const ComputeOp& op) {
   const double memory_ns = static_cast<double>(read.bytes) * memory_ns_per_byte_;
   const double arithmetic_ns = static_cast<double>(read.flops) * ns_per_flop_;
   return {read.name, Engine::compute, read.bytes,
-          jittered(launch_latency_ns_ + std::max(memory_ns, arithmetic_ns))};
+          jittered(launch_latency_ns_ * read.kernels + std::max(memory_ns, arithmetic_ns))};
 }
 
 Timing::Reads Timing::reads(const DenseOp& op) {
@@ -54,6 +56,13 @@ Timing::Reads Timing::reads(const ExpertOp& op) {
 
 Timing::Reads Timing::reads(const CombineOp& op) {
   return {op.name, fp32_bytes(op.slots.size(), op.hidden_size), 0};
+}
+
+/// One kernel adds rows of w1, the next multiplies by w2.
+Timing::Reads Timing::reads(const PredictOp& op) {
+  const std::uint64_t added = std::uint64_t{op.groups} * op.lanes * op.ids_per_group * op.hidden;
+  const std::uint64_t multiplied = std::uint64_t{op.lanes} * op.experts * op.hidden;
+  return {op.name, bytes_of(op), added + 2 * multiplied, 2};
 }
 
 std::uint64_t Timing::jittered(double duration_ns) {

@@ -24,7 +24,7 @@ struct Work {
 ///   copy    copy_latency + bytes / rate of the engine; device to device runs on the compute queue at half
 ///   the
 ///           memory bandwidth, since each byte is read and written; host to host takes the upward link
-///   launch  launch_latency + max(bytes read / memory bandwidth, flops / compute rate)
+///   launch  launch_latency of each of its kernels + max(bytes read / memory bandwidth, flops / compute rate)
 /// each times a draw from [1, 1 + jitter_fraction], in the order of submission, and at most duration_max_ns.
 class Timing {
  public:
@@ -41,10 +41,12 @@ class Timing {
     const char* name;
     std::uint64_t bytes;
     std::uint64_t flops;
+    std::uint32_t kernels = 1;
   };
   static Reads reads(const DenseOp& op);
   static Reads reads(const ExpertOp& op);
   static Reads reads(const CombineOp& op);
+  static Reads reads(const PredictOp& op);
   static Reads reads(const ModelOp auto& op) { return {op.name, 0, 0}; }  // the device has refused it
   [[nodiscard]] std::uint64_t jittered(double duration_ns);
 

@@ -1,0 +1,132 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "bench/commands/bundled_traces.hpp"
+#include "bench/commands/commands.hpp"
+#include "bench/commands/training_progress.hpp"
+#include "bench/report/model_card.hpp"
+#include "bench/report/provenance.hpp"
+#include "predictor/make_predictor.hpp"
+#include "predictor/trained/predictor_file.hpp"
+#include "predictor/trained/train_predictor.hpp"
+#include "prophet/error.hpp"
+#include "runtime/base/log.hpp"
+#include "runtime/engine/batch_schedule.hpp"
+
+namespace prophet {
+namespace {
+
+struct TrainArguments {
+  std::string trace{sample_train_trace};
+  std::string out;
+  double train_fraction = 0.5;
+  std::uint32_t skip_flags = sequence_flags::repetitive;
+  PredictorTraining training;
+  bool quiet = false;
+};
+
+/// Recalls of one predictor on what nothing was learned from.
+RecallRow recall_of(const char* name, const RoutingTrace& trace, const SequenceSplit& split,
+                    const TrainedPredictor& trained) {
+  PredictorOptions options;
+  options.grid = trace.shape().grid;
+  options.top_k = trace.shape().top_k;
+  options.trace = &trace;
+  options.training = split.train;
+  options.mlp = trained.mlp;
+  const std::unique_ptr<Predictor> predictor = make_predictor(name, options);
+  return {name, measure_recall(*predictor, trace, split.test, trained.mlp->shape.lookahead_layers)};
+}
+
+CardFacts facts_of(const TrainArguments& arguments, const RoutingTrace& trace, const SequenceSplit& split) {
+  CardFacts facts;
+  facts.file = arguments.out;
+  facts.trace = arguments.trace;
+  facts.provenance = trace.provenance();
+  facts.skip_flags = arguments.skip_flags;
+  facts.train_fraction = arguments.train_fraction;
+  facts.seed = arguments.training.seed;
+  facts.train_sequences = split.train.size();
+  for (const SequenceId id : split.train) facts.train_tokens += trace.sequences()[id.index()].tokens;
+  facts.test_sequences = split.test.size();
+  return facts;
+}
+
+std::string summary(const TrainedPredictor& trained, const CardFacts& facts) {
+  const MlpShape& shape = trained.mlp->shape;
+  const std::size_t use = trained.use == nullptr ? 0 : trained.use->parameters();
+  return fmt::format(
+      "trained on {} sequences ({} tokens) of {}, tested on {}\n"
+      "{} nets of {} units, {} input groups: {} parameters; use model: {}; {} together\n\n{}\n"
+      "into: from the end of a token into the next; loss: cross entropy over all experts of a layer\n{} and "
+      "{}.md "
+      "written\n",
+      facts.train_sequences, facts.train_tokens, facts.trace, facts.test_sequences, shape.nets(),
+      shape.hidden, shape.groups.size(), shape.parameters(),
+      use == 0 ? "none" : fmt::format("{} parameters", use), trained.parameters(),
+      recall_table(facts.recalls, shape.top_k), facts.file, facts.file);
+}
+
+void train(const TrainArguments& arguments) {
+  set_quiet(arguments.quiet);
+  check_writable(arguments.out);
+  const RoutingTrace trace = open_trace(arguments.trace);
+  const SequenceSplit split =
+      split_sequences(trace, arguments.skip_flags, arguments.train_fraction, arguments.training.seed);
+  const TrainedPredictor trained = train_predictor(
+      trace, split.train, arguments.training, training_progress("parts of the use model", arguments.quiet),
+      training_progress("nets", arguments.quiet));
+  CardFacts facts = facts_of(arguments, trace, split);
+  for (const char* name : {"mlp", "static", "previous-token"})
+    facts.recalls.push_back(recall_of(name, trace, split, trained));
+  save_predictor(arguments.out, trained);
+  write_text_file(arguments.out + ".md", model_card(trained, facts));
+  fmt::print("{}", summary(trained, facts));
+}
+
+}  // namespace
+
+void add_train_predictor_command(CLI::App& app) {
+  CLI::App* command = app.add_subcommand(
+      "train-predictor", "Train predictor mlp and the use model of policy forecast from a routing trace");
+  const auto arguments = std::make_shared<TrainArguments>();
+  MlpTraining& mlp = arguments->training.mlp;
+  command
+      ->add_option("--trace", arguments->trace,
+                   "Routing trace: .ptrace, .mrt, .mrt.xz, .npy, .npz, .csv, .jsonl; sample and sample-train "
+                   "are of the bundled sample model")
+      ->capture_default_str();
+  command->add_option("--out", arguments->out, "The file to write; its model card goes beside it, with .md")
+      ->required();
+  command->add_option("--train-fraction", arguments->train_fraction, "Share of the sequences that train")
+      ->capture_default_str();
+  command
+      ->add_option("--skip-flags", arguments->skip_flags,
+                   "Leave out sequences with any of these flags: 1 finished, 2 repetitive, 4 batched step, 8 "
+                   "duplicate")
+      ->capture_default_str();
+  command->add_option("--seed", arguments->training.seed, "Of the split and of the training")
+      ->capture_default_str();
+  command->add_option("--hidden", mlp.wish.hidden, "Hidden units of a net at most")->capture_default_str();
+  command->add_option("--layers-back", mlp.wish.groups.layers_back, "Layers back that a net is told")
+      ->capture_default_str();
+  command->add_option("--tokens-back", mlp.wish.groups.tokens_back, "Tokens back that a net is told")
+      ->capture_default_str();
+  command->add_option("--lookahead", mlp.wish.lookahead_layers, "Layers ahead that are learned")
+      ->capture_default_str();
+  command->add_option("--epochs", mlp.net.epochs, "Passes over the training tokens")->capture_default_str();
+  command
+      ->add_option("--threads", arguments->training.threads,
+                   "Threads that train; the result does not depend on them")
+      ->capture_default_str();
+  command->add_flag("--quiet", arguments->quiet, "No progress and no remarks on stderr");
+  arguments->training.threads = std::max(1U, std::thread::hardware_concurrency());
+  command->callback([arguments] { train(*arguments); });
+}
+
+}  // namespace prophet

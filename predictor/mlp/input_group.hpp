@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace prophet {
+
+/// Where the experts of one part of a net's input come from.
+enum class GroupKind : std::uint8_t {
+  recent,   ///< what the token chose `distance` layers before the newest that is known: 0 is that layer
+  early,    ///< what the token chose at layer `distance`, which tells what token it is
+  before,   ///< what was chosen `distance` layers before the target, counted on through the tokens before
+  popular,  ///< what the sequence uses at the target, the more an expert is used the more often
+};
+
+/// One part of a net's input: a list of expert ids, whose rows of weights are added. An expert that stands in
+/// it twice counts twice. A lane that has seen too little names fewer.
+struct InputGroup {
+  GroupKind kind = GroupKind::recent;
+  std::uint32_t distance = 0;  ///< of all but popular, in layers
+  std::uint32_t ranks = 0;     ///< of all but popular: the router's first so many choices
+  /// Of popular: the share of tokens that use an expert decays by so much a token, and
+  float keep = 0;
+  std::uint32_t grain = 0;  ///< is told in parts of 1 / grain
+
+  friend bool operator==(const InputGroup&, const InputGroup&) = default;
+};
+
+[[nodiscard]] std::string_view group_kind_name(GroupKind kind);
+/// Throws Error{bad_input} for a name that is none, with `where` in front.
+[[nodiscard]] GroupKind parse_group_kind(std::string_view name, const std::string& where);
+
+/// How much a net is told: the fewer groups, the fewer parameters.
+struct GroupPlan {
+  std::uint32_t layers_back = 8;  ///< recent layers, each once by all its experts
+  std::uint32_t first_back = 8;   ///< and once more by the router's first choice alone
+  std::uint32_t early = 4;        ///< the token's first layers
+  std::uint32_t tokens_back = 2;  ///< tokens before, at the target
+  std::uint32_t popular = 2;      ///< decays of popularity, at most 2
+};
+
+/// The groups of a plan, for a model of `layers` layers and a top-k router.
+[[nodiscard]] std::vector<InputGroup> input_groups(const GroupPlan& plan, std::uint32_t layers,
+                                                   std::uint32_t top_k);
+
+}  // namespace prophet

@@ -1,0 +1,88 @@
+#include "predictor/mlp/plan_mlp.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "predictor/use_model.hpp"
+#include "prophet/error.hpp"
+
+namespace prophet {
+namespace {
+
+constexpr std::uint32_t unit_step = 8;
+/// With fewer units, more of them help more than what the last groups tell.
+constexpr std::uint32_t comfortable_units = 16;
+
+MlpShape shape_of(ExpertGrid grid, std::uint32_t top_k, const MlpWish& wish) {
+  MlpShape shape;
+  shape.grid = grid;
+  shape.top_k = top_k;
+  shape.lookahead_layers = wish.lookahead_layers;
+  shape.hidden = wish.hidden;
+  shape.groups = input_groups(wish.groups, grid.layers, top_k);
+  shape.ids_per_group = top_k;
+  for (const InputGroup& group : shape.groups) {
+    // Shares of top_k experts together, and a part more of some.
+    if (group.kind == GroupKind::popular)
+      shape.ids_per_group =
+          std::clamp(group.grain * top_k, shape.ids_per_group, kernels::predictor_top_k_max);
+  }
+  return shape;
+}
+
+/// The next smaller wish: units first, while there are many; then groups, the least telling first; units
+/// again. False when there is none.
+bool shrink(MlpWish& wish) {
+  GroupPlan& groups = wish.groups;
+  if (wish.hidden > comfortable_units) {
+    wish.hidden -= unit_step;
+  } else if (groups.first_back > 0) {
+    --groups.first_back;
+  } else if (groups.early > 2) {
+    --groups.early;
+  } else if (groups.tokens_back > 1) {
+    --groups.tokens_back;
+  } else if (groups.layers_back > 4) {
+    --groups.layers_back;
+  } else if (groups.popular > 1) {
+    --groups.popular;
+  } else if (wish.hidden > unit_step) {
+    wish.hidden -= unit_step;
+  } else if (groups.early > 0) {
+    --groups.early;
+  } else if (groups.layers_back > 1) {
+    --groups.layers_back;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+MlpShape plan_mlp(ExpertGrid grid, std::uint32_t top_k, const MlpWish& wish, std::size_t parameters_max) {
+  MlpWish smaller = wish;
+  smaller.hidden = std::max(unit_step, wish.hidden / unit_step * unit_step);
+  MlpShape shape = shape_of(grid, top_k, smaller);
+  while (shape.parameters() > parameters_max) {
+    if (!shrink(smaller)) {
+      throw Error(ErrorCode::usage,
+                  fmt::format("a learned predictor of {} layers x {} experts has {} parameters or more, "
+                              "expected at most {}",
+                              grid.layers, grid.experts, shape.parameters(), parameters_max));
+    }
+    shape = shape_of(grid, top_k, smaller);
+  }
+  return shape;
+}
+
+std::size_t use_model_share(ExpertGrid grid) noexcept {
+  const std::size_t others = 2 * use_features + 3 * std::size_t{grid.size()};
+  const std::size_t a_source = std::size_t{grid.layers} * 2 * grid.experts * grid.experts;
+  if (others + a_source > learned_parameters_max / 2) return 0;
+  const std::size_t room = std::max(others + a_source, learned_parameters_max / 3);
+  return others + a_source * std::min<std::size_t>(grid.layers, (room - others) / a_source);
+}
+
+}  // namespace prophet

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "predictor/mlp/mlp_model.hpp"
+#include "predictor/use_model.hpp"
+#include "runtime/model/safetensors/tensor_dtype.hpp"
+
+/// What the tensors of a predictor file are called and how they are shaped: said once, for writing and
+/// reading.
+namespace prophet {
+
+inline constexpr std::string_view predictor_file_format = "prophet-predictor";
+inline constexpr std::uint32_t predictor_file_version = 1;
+inline constexpr std::string_view predictor_text_tensor = "prophet";
+
+struct NeededTensor {
+  std::string name;
+  TensorDtype dtype = TensorDtype::f32;
+  std::vector<std::uint64_t> shape;
+};
+
+struct MlpTensors {
+  NeededTensor w1;
+  NeededTensor b1;
+  NeededTensor w2;
+  NeededTensor b2;
+};
+[[nodiscard]] inline MlpTensors tensors_of(const MlpShape& shape) {
+  const std::uint64_t nets = shape.nets();
+  return {{"mlp.w1", TensorDtype::bf16, {nets, shape.inputs(), shape.hidden}},
+          {"mlp.b1", TensorDtype::f32, {nets, shape.hidden}},
+          {"mlp.w2", TensorDtype::bf16, {nets, shape.grid.experts, shape.hidden}},
+          {"mlp.b2", TensorDtype::f32, {nets, shape.grid.experts}}};
+}
+
+struct UseTensors {
+  NeededTensor weights;  ///< of the features: next, then later
+  NeededTensor popularity;
+  NeededTensor bias;
+  NeededTensor matrix;
+};
+[[nodiscard]] inline UseTensors tensors_of(const ExpertGrid& grid, std::uint32_t source_layers) {
+  const std::uint64_t layers = grid.layers;
+  const std::uint64_t experts = grid.experts;
+  return {{"use.weights", TensorDtype::f32, {2, use_features}},
+          {"use.popularity", TensorDtype::f32, {layers, experts}},
+          {"use.bias", TensorDtype::f32, {layers, experts, 2}},
+          {"use.matrix", TensorDtype::f32, {layers, source_layers, experts, 2, experts}}};
+}
+
+[[nodiscard]] inline NeededTensor learnt_from_tensor(std::size_t sequences) {
+  return {"learnt_from", TensorDtype::u64, {sequences}};
+}
+
+}  // namespace prophet
