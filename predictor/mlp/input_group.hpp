@@ -35,7 +35,7 @@ struct InputGroup {
 /// How much a net is told: the fewer groups, the fewer parameters.
 struct GroupPlan {
   std::uint32_t layers_back = 8;  ///< recent layers, each once by all its experts
-  std::uint32_t first_back = 8;   ///< and once more by the router's first choice alone
+  std::uint32_t first_back = 4;   ///< and once more by the router's first choice alone
   std::uint32_t early = 4;        ///< the token's first layers
   std::uint32_t tokens_back = 2;  ///< tokens before, at the target
   std::uint32_t popular = 2;      ///< decays of popularity, at most 2

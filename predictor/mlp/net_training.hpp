@@ -22,7 +22,7 @@ struct NetSamples {
 };
 
 struct NetOptions {
-  std::uint32_t epochs = 8;
+  std::uint32_t epochs = 10;
   float learning_rate = 0.004F;  ///< Adam's at first; it falls to 0 by half a cosine
   double dropout = 0.1;          ///< share of the input's ids that are left out while it learns
   float weight_decay = 0.1F;     ///< of w1 and w2, a step, times the learning rate

@@ -11,6 +11,7 @@ namespace prophet {
 namespace {
 
 constexpr std::uint32_t unit_step = 8;
+constexpr std::uint32_t back_max = 14;  ///< of each kind: all together stay below mlp_groups_max
 /// With fewer units, more of them help more than what the last groups tell.
 constexpr std::uint32_t comfortable_units = 16;
 
@@ -59,11 +60,36 @@ bool shrink(MlpWish& wish) {
   return true;
 }
 
+void require(const char* what, std::uint32_t value, std::uint32_t min, std::uint32_t max) {
+  if (value >= min && value <= max) return;
+  throw Error(ErrorCode::usage,
+              fmt::format("a learned predictor with {} {}: expected {} to {}", value, what, min, max));
+}
+
+void check_wish(const MlpWish& wish) {
+  require("hidden units", wish.hidden, unit_step, kernels::predictor_hidden_max);
+  require("layers ahead", wish.lookahead_layers, 1, mlp_lookahead_max);
+  require("layers back", wish.groups.layers_back, 1, back_max);
+  require("layers back by their first expert", wish.groups.first_back, 0, back_max);
+  require("layers from the first", wish.groups.early, 0, back_max);
+  require("tokens back", wish.groups.tokens_back, 0, back_max);
+}
+
 }  // namespace
 
 MlpShape plan_mlp(ExpertGrid grid, std::uint32_t top_k, const MlpWish& wish, std::size_t parameters_max) {
+  check_wish(wish);
+  if (grid.layers == 0 || grid.experts == 0 || grid.experts > kernels::predictor_experts_max) {
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("a learned predictor of {} layers x {} experts: expected 1 or more, and at most {} "
+                    "experts",
+                    grid.layers, grid.experts, kernels::predictor_experts_max));
+  }
   MlpWish smaller = wish;
-  smaller.hidden = std::max(unit_step, wish.hidden / unit_step * unit_step);
+  smaller.hidden = wish.hidden / unit_step * unit_step;
+  // A target is at most one token away.
+  smaller.lookahead_layers = std::min(wish.lookahead_layers, grid.layers);
   MlpShape shape = shape_of(grid, top_k, smaller);
   while (shape.parameters() > parameters_max) {
     if (!shrink(smaller)) {

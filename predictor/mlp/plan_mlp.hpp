@@ -19,7 +19,7 @@ struct MlpWish {
 
 /// The largest shape within the wish that has at most parameters_max parameters. What goes first is told in
 /// plan_mlp.cpp. Throws Error{usage} when even the smallest has more, or the model has more experts than the
-/// kernel takes.
+/// kernel takes. Near the end of the model the lookahead reaches no further than one token.
 [[nodiscard]] MlpShape plan_mlp(ExpertGrid grid, std::uint32_t top_k, const MlpWish& wish,
                                 std::size_t parameters_max);
 

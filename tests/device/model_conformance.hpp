@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <cstring>
 #include <span>
 #include <vector>
@@ -44,7 +46,7 @@ class ModelConformance : public Conformance {
   template <class Op>
   void expect_refused(StreamId stream, const Op& op, const char* part_of_sentence) {
     const std::string sentence = refusal(ErrorCode::usage, [&] { device().launch(stream, op, 0); });
-    EXPECT_NE(sentence.find(std::string(Op::name) + " operation"), std::string::npos) << sentence;
+    EXPECT_NE(sentence.find(fmt::format("{} operation", Op::name)), std::string::npos) << sentence;
     EXPECT_NE(sentence.find(part_of_sentence), std::string::npos) << sentence;
   }
 };

@@ -76,7 +76,8 @@ TEST_P(Lanes, DoNotMixTheirSequences) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Of, Lanes, ::testing::Values("static", "previous-token", "transition", "history"),
+INSTANTIATE_TEST_SUITE_P(Of, Lanes,
+                         ::testing::Values("static", "previous-token", "transition", "history", "mlp"),
                          [](const auto& name) {
                            return std::string(name.param == "previous-token" ? "previous_token" : name.param);
                          });

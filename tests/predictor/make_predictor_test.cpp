@@ -41,7 +41,7 @@ class MakePredictor : public ::testing::Test {
 
 TEST_F(MakePredictor, MakesWhatItNames) {
   EXPECT_THAT(predictor_names(), ElementsAre("none", "static", "previous-token", "transition", "history",
-                                             "gate-ahead", "oracle"));
+                                             "gate-ahead", "mlp", "oracle"));
   const std::vector<std::uint64_t> offsets{0, 1};
   const std::vector<ExpertIndex> experts{ExpertIndex{0}};
   options.future = {offsets, experts};
@@ -60,7 +60,8 @@ TEST_F(MakePredictor, RecordedRoutingHasNoRoutersToApply) {
 }
 
 TEST_F(MakePredictor, SaysWhichLearn) {
-  for (const auto* name : {"static", "transition", "history"}) EXPECT_TRUE(predictor_needs_training(name));
+  for (const auto* name : {"static", "transition", "history", "mlp"})
+    EXPECT_TRUE(predictor_needs_training(name));
   for (const auto* name : {"none", "previous-token", "oracle", "unknown"}) {
     EXPECT_FALSE(predictor_needs_training(name));
   }
@@ -69,11 +70,11 @@ TEST_F(MakePredictor, SaysWhichLearn) {
 TEST_F(MakePredictor, AnswersAnUnknownNameWithTheKnownOnes) {
   EXPECT_EQ(refusal("psychic", options),
             "predictor psychic is unknown; known are none, static, previous-token, transition, history, "
-            "gate-ahead, oracle");
+            "gate-ahead, mlp, oracle");
 }
 
 TEST_F(MakePredictor, RefusesALearnerWithoutItsTraining) {
-  for (const std::string name : {"static", "transition", "history"}) {
+  for (const std::string name : {"static", "transition", "history", "mlp"}) {
     PredictorOptions none = options;
     none.trace = nullptr;
     EXPECT_THAT(refusal(name, none), HasSubstr("predictor " + name + ": 0 training sequences were given"));

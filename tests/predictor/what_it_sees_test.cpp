@@ -73,7 +73,7 @@ TEST_P(WhatItSees, IsThePast) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, WhatItSees,
-                         ::testing::Values("static", "previous-token", "transition", "history"),
+                         ::testing::Values("static", "previous-token", "transition", "history", "mlp"),
                          [](const auto& name) {
                            return std::string(name.param == "previous-token" ? "previous_token" : name.param);
                          });

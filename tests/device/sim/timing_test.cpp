@@ -42,6 +42,28 @@ TEST(SimTiming, EachOperationTakesItsLatencyAndTheLargerOfMemoryAndArithmetic) {
   EXPECT_EQ(sim.device->now_ns(), 4224U + 5003U);
 }
 
+TEST(SimTiming, AForecastTakesTwoLaunchesAndItsBytes) {
+  GpuProfile profile = plain_profile();
+  profile.launch_latency_ns = 50;
+  Sim sim(profile);
+  PredictOp op;
+  op.w1 = sim.arena.slice(0, 2 * 4 * 8 * 2);
+  op.b1 = sim.arena.slice(1024, 8 * 4);
+  op.w2 = sim.arena.slice(2048, 4 * 8 * 2);
+  op.b2 = sim.arena.slice(3072, 4 * 4);
+  op.ids = sim.arena.slice(4096, 2 * 3 * 4);
+  op.logits = sim.output.slice(0, 8 * 4);
+  op.groups = 2;
+  op.ids_per_group = 3;
+  op.experts = 4;
+  op.hidden = 8;
+  op.lanes = 1;
+  sim.device->launch(sim.compute, op, 0);
+  sim.device->synchronize();
+  // 6 rows of w1 and 4 of w2, 16 bytes each, at ten bytes a nanosecond.
+  EXPECT_EQ(sim.device->now_ns(), 2 * 50U + 16U);
+}
+
 TEST(SimTiming, IndependentStreamsOverlapAndDependentOnesDoNot) {
   Sim sim;
   sim.up(sim.demand, 0, 1000);
