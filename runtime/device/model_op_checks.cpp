@@ -229,7 +229,7 @@ void check_model_op(const BufferTable& buffers, const PredictOp& op) {
               {{"w1", op.w1, {op.groups, op.experts, op.hidden}, weight_bytes, float4_bytes},
                {"b1", op.b1, {op.hidden}, sizeof(float), float4_bytes},
                {"w2", op.w2, {op.experts, op.hidden}, weight_bytes, float4_bytes},
-               {"b2", op.b2, {op.experts}, sizeof(float), float4_bytes},
+               {"b2", op.b2, {op.experts}},
                {"the ids", op.ids, {op.groups, op.lanes, op.ids_per_group}}});
 }
 

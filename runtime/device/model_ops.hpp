@@ -156,7 +156,8 @@ struct ActivateOp {
 };
 
 /// The logits of one net of the learned predictor: kernels/predictor_mlp.hpp, with relu. The sim takes it, in
-/// whose time it counts, and computes nothing. All but `ids` begin on 16 bytes.
+/// whose time it counts, and computes nothing.
+/// All but `ids` and b2 begin on 16 bytes.
 struct PredictOp {
   static constexpr const char* name = "predict";
   using is_model_op = void;

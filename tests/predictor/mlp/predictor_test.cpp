@@ -14,7 +14,7 @@
 namespace prophet::testing {
 namespace {
 
-constexpr ExpertGrid grid{5, 24};
+constexpr ExpertGrid grid{5, 26};  // no multiple of what kernels take at once
 constexpr std::uint32_t top_k = 3;
 constexpr std::uint32_t lanes = 3;
 
@@ -103,7 +103,7 @@ TEST_F(MlpPredicts, IsRefusedWhereTheDeviceIsTooSmall) {
 TEST_F(MlpPredicts, FollowsWhatItSeesWhereItAdapts) {
   MlpPredictor still(model, {1, nullptr, 0});
   MlpPredictor following(model, {1, nullptr, 0.02F});
-  const std::vector<ExpertId> always{ExpertId{23}, ExpertId{22}, ExpertId{21}};
+  const std::vector<ExpertId> always{ExpertId{25}, ExpertId{24}, ExpertId{23}};
   std::vector<float> of_still;
   std::vector<float> of_following;
   for (Predictor* each : {static_cast<Predictor*>(&still), static_cast<Predictor*>(&following)}) {
@@ -115,8 +115,8 @@ TEST_F(MlpPredicts, FollowsWhatItSeesWhereItAdapts) {
       }
     }
   }
-  EXPECT_GT(of_following[23], of_still[23]);
-  EXPECT_GT(of_following[23], 0.3F);
+  EXPECT_GT(of_following[25], of_still[25]);
+  EXPECT_GT(of_following[25], 0.3F);
   EXPECT_LT(of_following[0], of_still[0]);
   EXPECT_EQ(told(nullptr, false, 0.02F), told(nullptr, false, 0.02F));
   EXPECT_NE(told(nullptr, false, 0.02F), told(nullptr, false));
