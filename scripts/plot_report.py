@@ -154,7 +154,7 @@ def step_parts_ms(row):
 def bytes_parts_gb(row):
     """All bytes that the run copied; those of late prefetches are among the useful ones."""
     late = row["bytes_prefetch_late"]
-    parts = (row["bytes_demand"], row["bytes_prefetch_useful"] - late, late,
+    parts = (row["bytes_demand"] + row.get("bytes_fill", 0), row["bytes_prefetch_useful"] - late, late,
              row["bytes_prefetch_wasted"] + row["bytes_prefetch_cancelled"])
     return {name: part / 1e9 for name, part in zip(BYTES_PARTS, parts)}
 

@@ -70,7 +70,7 @@ GpuProfile first_guess(Device& device) {
   guess.copy_rate_while_computing = 0.9;
   guess.compute_rate_while_copying = 0.9;
   guess.measured = true;
-  return guess;
+  return with_host_figures(guess);
 }
 
 std::string profile_name(const std::string& device_name) {
@@ -99,6 +99,9 @@ ProfileSources calibration_sources(const DeviceInfo& device) {
                                               "16-bit products on matrix units"},
                 {"vector_flops_per_s", "as flops_per_s: the experts of a calibration are fp32"},
                 {"link_down_bytes_per_s", "not measured: as host to device before the fit"}};
+  for (const char* field :
+       {"host_memory_bytes_per_s", "host_cores", "host_flops_per_s", "zero_copy_bytes_per_s"})
+    sources.of[field] = "not measured: what a profile that says nothing of its host is taken to have";
   return sources;
 }
 

@@ -75,6 +75,8 @@ SessionOptions session_options(const ReplaySetup& setup, const Workload& workloa
   SessionOptions options;
   options.device = setup.device;
   options.device_options.link_bytes_per_s = setup.link_gb_per_s * 1e9;
+  options.device_options.host_bytes_per_s = setup.host_gb_per_s * 1e9;
+  options.device_options.host_cores = setup.host_cores;
   options.device_options.crossover_rows = setup.crossover_rows;
   options.steps = setup.steps;
   options.repetitions = setup.repetitions;
@@ -112,6 +114,18 @@ void use_predictor_file(const ReplaySetup& setup, LoadedReplay& loaded, TrainedP
   replayed = std::move(apart);
 }
 
+void check_host_options(const ReplaySetup& setup) {
+  if (setup.host_gb_per_s < 0 || !std::isfinite(setup.host_gb_per_s)) {
+    throw Error(ErrorCode::usage,
+                fmt::format("--host-gb-per-s {}: expected 0 or more GB/s", setup.host_gb_per_s));
+  }
+  if ((setup.host_gb_per_s == 0 && setup.host_cores == 0) || !runs_in_real_time(setup)) return;
+  throw Error(ErrorCode::usage,
+              fmt::format("--host-gb-per-s and --host-cores: {} has the host it has; expected "
+                          "them with --device sim:PROFILE only",
+                          setup.device));
+}
+
 }  // namespace
 
 void add_replay_options(CLI::App& command, ReplaySetup& setup) {
@@ -144,6 +158,10 @@ void add_replay_options(CLI::App& command, ReplaySetup& setup) {
       "A prefetch is copied in chunks of so many KiB; 0: 2048, or an eighth of an expert on the cpu device");
   command.add_option("--link-gbps", setup.link_gb_per_s,
                      "cpu device: throttle the link to so many GB/s; 0: none");
+  command.add_option("--host-gb-per-s", setup.host_gb_per_s,
+                     "sim device: what the host's cores read from memory in GB/s; 0: as the profile states");
+  command.add_option("--host-cores", setup.host_cores,
+                     "sim device: cores that compute experts; 0: as the profile states");
   command.add_option(
       "--host-memory", setup.host_memory_mib,
       "MiB for the host store and the slabs; experts are scaled to fit; cpu device: 512 unless given, cuda "
@@ -187,6 +205,7 @@ std::unique_ptr<LoadedReplay> load_replay(const ReplaySetup& setup, bool learns)
                                               "--device cpu only",
                                               setup.link_gb_per_s, setup.device));
   }
+  check_host_options(setup);
   if (setup.crossover_rows && !is_cuda(setup)) {
     throw Error(ErrorCode::usage,
                 fmt::format("--crossover-rows {}: {} computes all experts in one way; expected it with "

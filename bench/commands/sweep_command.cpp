@@ -28,6 +28,7 @@ struct SweepArguments {
   std::vector<std::uint32_t> batches{1};
   std::vector<std::string> policies{"lru"};
   std::vector<std::string> predictors{"none"};
+  std::vector<std::string> misses{"copy"};
 };
 
 /// Before the head of a table without rows is printed.
@@ -37,9 +38,15 @@ void require_known(const char* what, const std::string& name, const std::vector<
               fmt::format("{} {} is unknown; known are {}", what, name, fmt::join(known, ", ")));
 }
 
+bool copies_all(const SweepArguments& arguments) {
+  return std::all_of(arguments.misses.begin(), arguments.misses.end(),
+                     [](const std::string& miss) { return miss == "copy"; });
+}
+
 bool learns(const SweepArguments& arguments) {
   return std::any_of(arguments.policies.begin(), arguments.policies.end(), policy_needs_training) ||
-         std::any_of(arguments.predictors.begin(), arguments.predictors.end(), predictor_needs_training);
+         std::any_of(arguments.predictors.begin(), arguments.predictors.end(), predictor_needs_training) ||
+         !copies_all(arguments);
 }
 
 std::vector<ReplayCase> cases(const SweepArguments& arguments, const Workload& workload) {
@@ -53,11 +60,14 @@ std::vector<ReplayCase> cases(const SweepArguments& arguments, const Workload& w
     for (const double fraction : arguments.fractions) {
       for (const std::string& policy : arguments.policies) {
         for (const std::string& predictor : arguments.predictors) {
-          what.batch = batch;
-          what.slabs = slabs_of_fraction(fraction, workload.grid);
-          what.policy = policy;
-          what.predictor = predictor;
-          all.push_back(what);
+          for (const std::string& miss : arguments.misses) {
+            what.batch = batch;
+            what.slabs = slabs_of_fraction(fraction, workload.grid);
+            what.policy = policy;
+            what.predictor = predictor;
+            what.miss = parse_miss_mode(miss);
+            all.push_back(what);
+          }
         }
       }
     }
@@ -69,8 +79,9 @@ std::vector<ReplayCase> cases(const SweepArguments& arguments, const Workload& w
 /// that they stand beside.
 class Table {
  public:
-  Table(ReplaySession& session, bool print, bool quiet) : session_(session), print_(print), quiet_(quiet) {
-    if (print_) fmt::print("{}", table_header());
+  Table(ReplaySession& session, bool print, bool quiet, bool with_elsewhere)
+      : session_(session), print_(print), quiet_(quiet), with_elsewhere_(with_elsewhere) {
+    if (print_) fmt::print("{}", table_header(with_elsewhere_));
   }
 
   void run(const ReplayCase& what) {
@@ -81,6 +92,9 @@ class Table {
   void finish_cell(const ReplayCase& like) {
     if (!lru_done_) add(session_.on_demand_lru(like), like, true);
     lru_done_ = false;
+    if (!with_elsewhere_) return;
+    const ReplayRow& with_host = session_.static_with_host(like);
+    add(with_host, with_host.what, true);
   }
 
   void finish_batch(const ReplayCase& like) {
@@ -97,13 +111,14 @@ class Table {
         {std::move(row), session_.bound(like), is_baseline, device.simulated, device.times_mean_something});
     clear_progress(quiet_);
     if (!print_) return;
-    fmt::print("{}", table_line(rows_.back()));
+    fmt::print("{}", table_line(rows_.back(), with_elsewhere_));
     std::fflush(stdout);
   }
 
   ReplaySession& session_;
   bool print_;
   bool quiet_;
+  bool with_elsewhere_;
   bool lru_done_ = false;
   std::vector<ReportedRow> rows_;
 };
@@ -134,16 +149,18 @@ void sweep(const SweepArguments& arguments) {
   for (const std::string& policy : arguments.policies) require_known("policy", policy, policy_names());
   for (const std::string& predictor : arguments.predictors)
     require_known("predictor", predictor, predictor_names());
+  for (const std::string& miss : arguments.misses) (void)parse_miss_mode(miss);
   const auto loaded = load_replay(arguments.setup, learns(arguments));
   const std::vector<ReplayCase> all = cases(arguments, loaded->session->workload());
   const bool print = arguments.setup.json_path != "-" && arguments.setup.csv_path != "-";
   warn_of_smallest(all, *loaded->session);
   if (print) fmt::print("{}\n", replay_preamble(arguments.setup, *loaded, all.back()));
-  Table table(*loaded->session, print, arguments.setup.quiet);
+  const bool elsewhere = !copies_all(arguments);
+  Table table(*loaded->session, print, arguments.setup.quiet, elsewhere);
   run_all(table, all);
   if (print && loaded->session->device_info().times_mean_something)
     fmt::print("\n{}", sweep_answer(table.rows(), loaded->session->workload().grid.size()));
-  if (print) fmt::print("\n{}", table_legend());
+  if (print) fmt::print("\n{}", table_legend(elsewhere));
 
   nlohmann::json document = {{"schema_version", report_schema_version},
                              {"provenance", replay_provenance(arguments.setup, *loaded)},
@@ -172,6 +189,11 @@ void add_sweep_command(CLI::App& app) {
       ->delimiter(',')
       ->capture_default_str();
   command->add_option("--predictor", arguments->predictors, "Comma-separated predictors")
+      ->delimiter(',')
+      ->capture_default_str();
+  command
+      ->add_option("--misses", arguments->misses,
+                   "Comma-separated ways of a miss: copy, host, in-place, auto")
       ->delimiter(',')
       ->capture_default_str();
   command->callback([arguments] { sweep(*arguments); });

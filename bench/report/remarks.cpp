@@ -15,6 +15,14 @@ std::string bound_text(const ReportedRow& asked) {
                                      static_cast<double>(std::max<std::uint64_t>(1, bound.requests))));
   const std::string slabs = fmt::format("{} + {} slabs", asked.row.what.slabs, asked.row.what.staging_slabs);
   if (!asked.has_times) return fmt::format("bound   of {}: {}\n", slabs, cache);
+  if (bound.with_host_ns != 0) {
+    return fmt::format(
+        "bound   of {}, link and host at once: {:.3f} ms/step: compute {:.3f}, copies alone {:.3f} "
+        "({})\n",
+        slabs, static_cast<double>(bound.total_ns()) / steps / 1e6,
+        static_cast<double>(bound.compute_ns) / steps / 1e6, static_cast<double>(bound.copy_ns) / steps / 1e6,
+        cache);
+  }
   return fmt::format("bound   of {}: {:.3f} ms/step: compute {:.3f}, copies {:.3f} ({})\n", slabs,
                      static_cast<double>(bound.total_ns()) / steps / 1e6,
                      static_cast<double>(bound.compute_ns) / steps / 1e6,
@@ -31,6 +39,30 @@ std::string passes_text(const ReportedRow& reported) {
   if (reported.has_times)
     text += fmt::format(", {:.3f} ms of stall", static_cast<double>(m.prefill.stall_ns) / 1e6);
   return text + "\n";
+}
+
+std::string miss_text(const ReportedRow& reported) {
+  const ReplayMetrics& m = reported.row.metrics;
+  if (reported.row.what.miss == MissMode::copy) return "";
+  const LayerCounts met = m.decode().requests;
+  const auto steps = static_cast<double>(std::max<std::uint64_t>(1, m.steps));
+  const auto a_step = [&](std::uint64_t count) { return static_cast<double>(count) / steps; };
+  std::string text = fmt::format(
+      "of a step's {:.1f} misses {:.1f} were copied, {:.1f} computed on the host and {:.1f} read in place; "
+      "{:.3f} MB of rows and results crossed the link for that, and {:.2f} MB of experts computed elsewhere "
+      "were "
+      "copied for the next time\n",
+      a_step(met.miss + met.host + met.in_place), a_step(met.miss), a_step(met.host), a_step(met.in_place),
+      a_step(m.activation_bytes) / 1e6, a_step(m.decode().bytes.fill) / 1e6);
+  if (!reported.has_times) return text;
+  const MissCosts& costs = reported.row.miss_costs;
+  return text + fmt::format(
+                    "a miss alone costs {:.1f} us copied, {:.1f} us on the host ({:.2f} more for each "
+                    "further row) and {:.1f} us in place, as measured here; copies and host at once take "
+                    "{:.2f} and {:.2f} times as long; the host was busy for {:.3f} ms/step\n",
+                    costs.copy_ns / 1e3, costs.host_ns / 1e3, costs.host_row_ns / 1e3,
+                    costs.in_place_ns / 1e3, costs.copy_slowdown, costs.host_slowdown,
+                    a_step(m.host_ns) / 1e6);
 }
 
 std::string forecast_text(const ReplayMetrics& m) {

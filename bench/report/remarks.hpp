@@ -12,6 +12,9 @@ namespace prophet {
 /// How many steps and requests a row is of, and what its prompts took, which no column counts.
 [[nodiscard]] std::string passes_text(const ReportedRow& reported);
 
+/// How the misses of a run were met where not all were copied; empty where they were.
+[[nodiscard]] std::string miss_text(const ReportedRow& reported);
+
 /// What the forecasts of a run were worth; empty when there were none.
 [[nodiscard]] std::string forecast_text(const ReplayMetrics& metrics);
 

@@ -38,13 +38,17 @@ std::string megabytes_per_step(std::uint64_t bytes, const ReplayMetrics& metrics
 }
 
 /// The keys of a row whose values are times.
-constexpr std::array time_keys = {"total_ns",     "compute_ns",   "stall_ns",           "total_ns_min",
-                                  "total_ns_max", "step_ns_mean", "step_ns_p50",        "step_ns_p99",
-                                  "bound_ns",     "tokens_per_s", "prefill_compute_ns", "prefill_stall_ns"};
+constexpr std::array time_keys = {"total_ns",        "compute_ns",   "stall_ns",           "total_ns_min",
+                                  "total_ns_max",    "step_ns_mean", "step_ns_p50",        "step_ns_p99",
+                                  "bound_ns",        "tokens_per_s", "prefill_compute_ns", "prefill_stall_ns",
+                                  "host_ns",         "miss_copy_ns", "miss_host_ns",       "miss_host_row_ns",
+                                  "miss_in_place_ns"};
 
 std::string describe(const ReplayCase& what) {
-  if (what.predictor == "none") return what.policy;
-  return what.policy + " + " + what.predictor + (what.prefetch == PrefetchRule::named ? " (named)" : "");
+  std::string policy = what.policy;
+  if (what.miss != MissMode::copy) policy += fmt::format("+{}", miss_mode_name(what.miss));
+  if (what.predictor == "none") return policy;
+  return policy + " + " + what.predictor + (what.prefetch == PrefetchRule::named ? " (named)" : "");
 }
 
 }  // namespace
@@ -56,6 +60,7 @@ nlohmann::json row_json_with_times(const ReportedRow& reported) {
   const ReplayMetrics& m = row.metrics;
   return {{"policy", row.what.policy},
           {"predictor", row.what.predictor},
+          {"miss_mode", miss_mode_name(row.what.miss)},
           {"is_baseline", reported.is_baseline},
           {"is_bound", row.what.policy == "belady" || row.what.predictor == "oracle"},
           {"simulated", reported.simulated},
@@ -78,8 +83,12 @@ nlohmann::json row_json_with_times(const ReportedRow& reported) {
           {"hit_on_time", m.total.hit_on_time},
           {"hit_late", m.total.hit_late},
           {"miss", m.total.miss},
+          {"computed_on_host", m.total.host},
+          {"read_in_place", m.total.in_place},
           {"bytes_copied", m.bytes.copied},
           {"bytes_demand", m.bytes.demand},
+          {"bytes_fill", m.bytes.fill},
+          {"bytes_activations", m.activation_bytes},
           {"bytes_prefetch_useful", m.bytes.prefetch_useful},
           {"bytes_prefetch_late", m.bytes.prefetch_late},
           {"bytes_prefetch_wasted", m.bytes.prefetch_wasted},
@@ -98,6 +107,11 @@ nlohmann::json row_json_with_times(const ReportedRow& reported) {
           {"outputs_digest", fmt::format("{:016x}", m.outputs_digest)},
           {"total_ns", m.total_ns},
           {"compute_ns", m.compute_ns},
+          {"host_ns", m.host_ns},
+          {"miss_copy_ns", row.miss_costs.copy_ns},
+          {"miss_host_ns", row.miss_costs.host_ns},
+          {"miss_host_row_ns", row.miss_costs.host_row_ns},
+          {"miss_in_place_ns", row.miss_costs.in_place_ns},
           {"stall_ns", m.stall_ns},
           {"prefill_requests", m.prefill.requests.requests},
           {"prefill_hit_on_time", m.prefill.requests.hit_on_time},
@@ -139,6 +153,8 @@ nlohmann::json layers_json(const ReportedRow& reported) {
          {"hit_on_time", counts.hit_on_time},
          {"hit_late", counts.hit_late},
          {"miss", counts.miss},
+         {"computed_on_host", counts.host},
+         {"read_in_place", counts.in_place},
          {"forecast_wanted", forecast.wanted},
          {"forecast_recall_at_k", share(forecast.recalled_at_k, forecast.wanted)},
          {"forecast_recall_at_2k", share(forecast.recalled_at_2k, forecast.wanted)},
@@ -167,18 +183,28 @@ std::string rows_csv(const std::vector<ReportedRow>& rows) {
   return text;
 }
 
-std::string table_header() {
-  return fmt::format(
-             "{:<28} {:>5} {:>6} {:>7} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9}\n",
-             "policy + predictor", "batch", "slabs", "hit", "late", "miss", "demand", "useful", "wasted",
-             "stall", "step p50", "step p99", "step mean", "x bound", "decode") +
-         fmt::format(
-             "{:<28} {:>5} {:>6} {:>7} {:>6} {:>6} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9}\n",
-             "", "", "", "%", "%", "%", "MB/step", "MB/step", "MB/step", "ms/step", "ms", "ms", "ms", "",
-             "tok/s");
+namespace {
+
+/// Of the column that only some tables have.
+std::string elsewhere_column(bool with_elsewhere, const std::string& text) {
+  return with_elsewhere ? fmt::format(" {:>6}", text) : "";
 }
 
-std::string table_line(const ReportedRow& reported) {
+}  // namespace
+
+std::string table_header(bool with_elsewhere) {
+  return fmt::format(
+             "{:<28} {:>5} {:>6} {:>7} {:>6} {:>6}{} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9}\n",
+             "policy + predictor", "batch", "slabs", "hit", "late", "miss",
+             elsewhere_column(with_elsewhere, "else"), "demand", "useful", "wasted", "stall", "step p50",
+             "step p99", "step mean", "x bound", "decode") +
+         fmt::format(
+             "{:<28} {:>5} {:>6} {:>7} {:>6} {:>6}{} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9}\n",
+             "", "", "", "%", "%", "%", elsewhere_column(with_elsewhere, "%"), "MB/step", "MB/step",
+             "MB/step", "ms/step", "ms", "ms", "ms", "", "tok/s");
+}
+
+std::string table_line(const ReportedRow& reported, bool with_elsewhere) {
   const ReplayMetrics& m = reported.row.metrics;
   const double mean_ns = static_cast<double>(mean_step_ns(m));
   const PassTotals decode = m.decode();
@@ -187,11 +213,15 @@ std::string table_line(const ReportedRow& reported) {
   const auto time = [&](double ns) { return reported.has_times ? milliseconds(ns) : std::string("-"); };
   const bool has_ratio = reported.has_times && reported.row.what.policy != "all-resident" && bound_ns > 0;
   return fmt::format(
-      "{:<28} {:>5} {:>6} {:>7.2f} {:>6.2f} {:>6.2f} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>8} {:>9}\n",
+      "{:<28} {:>5} {:>6} {:>7.2f} {:>6.2f} {:>6.2f}{} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} "
+      "{:>8} {:>9}\n",
       describe(reported.row.what) + (reported.is_baseline ? " *" : ""), reported.row.what.batch,
       reported.row.what.slabs, 100 * share(met.hit_on_time, met.requests),
       100 * share(met.hit_late, met.requests), 100 * share(met.miss, met.requests),
-      megabytes_per_step(decode.bytes.demand, m), megabytes_per_step(decode.bytes.prefetch_useful, m),
+      elsewhere_column(with_elsewhere,
+                       fmt::format("{:.2f}", 100 * share(met.host + met.in_place, met.requests))),
+      megabytes_per_step(decode.bytes.demand + decode.bytes.fill, m),
+      megabytes_per_step(decode.bytes.prefetch_useful, m),
       megabytes_per_step(decode.bytes.prefetch_wasted + decode.bytes.prefetch_cancelled, m),
       time(per_step(decode.stall_ns, m)), time(static_cast<double>(quantile_ns(m.step_ns, 0.5))),
       time(static_cast<double>(quantile_ns(m.step_ns, 0.99))), time(mean_ns),
@@ -199,16 +229,24 @@ std::string table_line(const ReportedRow& reported) {
       reported.has_times ? fmt::format("{:.1f}", tokens_per_s(m)) : "-");
 }
 
-std::string table_legend() {
-  return "* baseline of the same run.  hit: resident when its layer wanted it; late: in flight; miss: not "
-         "started.\n"
-         "demand/useful/wasted: bytes copied for misses, for prefetches that were used, and for those that "
-         "were not\n"
-         "(cancelled ones included).  stall: the compute stream had nothing to run because an expert was not "
-         "there.\n"
-         "bound: the larger of all-resident compute time and a clairvoyant cache's bytes over the link.  All "
-         "of "
-         "decode steps only.\n";
+std::string table_legend(bool with_elsewhere) {
+  std::string text =
+      "* baseline of the same run.  hit: resident when its layer wanted it; late: in flight; miss: not "
+      "started.\n"
+      "demand/useful/wasted: bytes copied for misses, for prefetches that were used, and for those that "
+      "were not\n"
+      "(cancelled ones included).  stall: the compute stream had nothing to run because an expert was not "
+      "there.\n"
+      "bound: the larger of all-resident compute time and a clairvoyant cache's bytes over the link.  All "
+      "of "
+      "decode steps only.\n";
+  if (!with_elsewhere) return text;
+  return text +
+         "miss: copied while the layer waited; else: computed on the host or read in place instead.  demand "
+         "also "
+         "counts what\nwas computed elsewhere and copied for the next time.  The bound lets link and host "
+         "work at "
+         "once.\n";
 }
 
 }  // namespace prophet

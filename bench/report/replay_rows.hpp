@@ -27,10 +27,11 @@ struct ReportedRow {
 /// The same rows as CSV, keys as the header line.
 [[nodiscard]] std::string rows_csv(const std::vector<ReportedRow>& rows);
 
-/// The table a person reads: a header and one line a row.
-[[nodiscard]] std::string table_header();
-[[nodiscard]] std::string table_line(const ReportedRow& reported);
+/// The table a person reads: a header and one line a row. `with_elsewhere`: with a column of the misses that
+/// were not copied, for tables of which a row may have some.
+[[nodiscard]] std::string table_header(bool with_elsewhere = false);
+[[nodiscard]] std::string table_line(const ReportedRow& reported, bool with_elsewhere = false);
 /// What the columns mean.
-[[nodiscard]] std::string table_legend();
+[[nodiscard]] std::string table_legend(bool with_elsewhere = false);
 
 }  // namespace prophet

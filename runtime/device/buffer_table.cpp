@@ -120,6 +120,36 @@ void check_copy(const BufferTable& buffers, BufferView destination, BufferView s
   }
 }
 
+namespace {
+
+void check_host_reaches(const BufferTable& buffers, BufferView view, const char* what) {
+  if (buffers.kind(view) == MemoryKind::host_pinned) return;
+  refuse_usage(
+      fmt::format("expert operation on a host_compute stream: {} is in buffer {} of device memory, "
+                  "expected host_pinned",
+                  what, view.buffer.value));
+}
+
+}  // namespace
+
+void check_stream_takes(const BufferTable& buffers, StreamRole role, const ComputeOp& op) {
+  if (role != StreamRole::host_compute) return;
+  const auto* const expert = std::get_if<ExpertOp>(&op);
+  if (expert == nullptr) {
+    refuse_usage(fmt::format("{} operation on a host_compute stream, which computes experts only",
+                             std::visit([](const auto& one) { return one.name; }, op)));
+  }
+  check_host_reaches(buffers, expert->slab, "the slab");
+  check_host_reaches(buffers, expert->hidden, "hidden");
+  check_host_reaches(buffers, expert->output, "the output");
+}
+
+bool reads_in_place(const BufferTable& buffers, StreamRole role, const ComputeOp& op) noexcept {
+  const auto* const expert = std::get_if<ExpertOp>(&op);
+  return role != StreamRole::host_compute && expert != nullptr &&
+         buffers.kind(expert->slab) == MemoryKind::host_pinned;
+}
+
 void check_compute_op(const BufferTable& buffers, const ComputeOp& op) {
   std::visit(
       [&]<class Op>(const Op& one) {

@@ -78,4 +78,11 @@ void check_copy(const BufferTable& buffers, BufferView destination, BufferView s
 /// with `verify`.
 void check_compute_op(const BufferTable& buffers, const ComputeOp& op);
 
+/// Checks that a stream of `role` takes the operation, which check_compute_op has passed: on one of
+/// host_compute an expert all of whose bytes the host can reach. Throws Error{usage}.
+void check_stream_takes(const BufferTable& buffers, StreamRole role, const ComputeOp& op);
+
+/// Whether the accelerator reads an expert's weights over the link while it computes. REQUIRES: as above.
+[[nodiscard]] bool reads_in_place(const BufferTable& buffers, StreamRole role, const ComputeOp& op) noexcept;
+
 }  // namespace prophet

@@ -62,7 +62,12 @@ class CpuDevice final : public Device {
     scheduler_.submit(stream, cpu::resolve_copy(buffers_, destination, source, tag));
   }
   void launch(StreamId stream, const ComputeOp& op, std::uint64_t tag) override {
-    scheduler_.submit(stream, cpu::resolve_compute(buffers_, op, tag));
+    cpu::Operation operation = cpu::resolve_compute(buffers_, op, tag);
+    const StreamRole role = scheduler_.role(stream);
+    check_stream_takes(buffers_, role, op);
+    if (reads_in_place(buffers_, role, op))
+      std::get<cpu::ExpertWork>(operation.work).link = cpu::LinkKind::up;
+    scheduler_.submit(stream, operation);
   }
   void record(StreamId stream, EventId event) override {
     cpu::Ticket& latest = events_[event];

@@ -24,8 +24,9 @@ enum class MemoryKind : std::uint8_t {
 };
 
 /// What a stream is for. Copies of `demand_copy` go before those of `prefetch_copy` whenever both could use
-/// the link; an operation that has begun is not interrupted.
-enum class StreamRole : std::uint8_t { compute, demand_copy, prefetch_copy };
+/// the link; an operation that has begun is not interrupted. What is launched on a `host_compute` stream runs
+/// on the host's cores: experts only, whose slab, hidden states and output are all in host_pinned memory.
+enum class StreamRole : std::uint8_t { compute, demand_copy, prefetch_copy, host_compute };
 
 /// The always-resident part of one layer (attention, router, norms, shared experts) for `tokens` rows.
 /// Bytes: hidden [tokens, hidden_size] fp32, read and written; weights [rows, hidden_size] fp32, read.
@@ -45,6 +46,9 @@ struct DenseOp {
 /// kernels/expert_ffn_formats.hpp, each row's a function of the row alone; the slab begins on 16 bytes. Reads
 /// hidden [tokens, hidden_size], writes output [rows.size(), hidden_size]. `rows` and `layout` must stay
 /// valid until the operation has finished.
+///
+/// On a compute stream the slab may lie in host_pinned memory, the host store itself say: the device then
+/// reads the weights in place, over the link, each time that it computes with them.
 ///
 /// With `verify` the device compares what the slab holds with what it should: by `checksum` (see
 /// kernels/checksum.hpp) where there are bytes, by the source each unit was copied from on the sim; a

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "prophet/error.hpp"
+#include "prophet/limits.hpp"
 #include "runtime/device/cpu_device.hpp"
 #include "runtime/device/cuda_device.hpp"
 #include "runtime/device/sim_device.hpp"
@@ -44,15 +45,37 @@ void check_options(std::string_view name, const DeviceOptions& options) {
   if (name != "cpu" && options.link_bytes_per_s > 0 && !is_sim) {
     refuse_option(name, "link_bytes_per_s", options.link_bytes_per_s, "0: only the cpu device throttles");
   }
+  if (!std::isfinite(options.host_bytes_per_s) || options.host_bytes_per_s < 0) {
+    refuse_option(name, "host_bytes_per_s", options.host_bytes_per_s, "a finite number from 0");
+  }
+  if (options.host_cores > limits::host_cores_max) {
+    refuse_option(name, "host_cores", options.host_cores,
+                  fmt::format("at most {}", limits::host_cores_max).c_str());
+  }
+  if (!is_sim && options.host_bytes_per_s > 0) {
+    refuse_option(name, "host_bytes_per_s", options.host_bytes_per_s, "0: this host has the memory it has");
+  }
+  if (!is_sim && options.host_cores > 0) {
+    refuse_option(name, "host_cores", options.host_cores, "0: only the sim counts cores");
+  }
   if (!is_sim && options.jitter_fraction > 0) {
     refuse_option(name, "jitter_fraction", options.jitter_fraction, "0: only the sim draws durations");
   }
+}
+
+void set_host(GpuProfile& profile, const DeviceOptions& options) {
+  if (options.host_bytes_per_s > 0) profile.host_memory_bytes_per_s = options.host_bytes_per_s;
+  if (options.host_cores == 0) return;
+  profile.host_flops_per_s *=
+      static_cast<double>(options.host_cores) / static_cast<double>(profile.host_cores);
+  profile.host_cores = options.host_cores;
 }
 
 std::unique_ptr<Device> make_sim(std::string_view profile_name, const DeviceOptions& options) {
   GpuProfile profile = load_gpu_profile(profile_name);
   if (options.memory_bytes != 0) profile.memory_bytes = std::min(profile.memory_bytes, options.memory_bytes);
   if (options.ignore_capacity) profile.memory_bytes = unlimited_bytes;
+  set_host(profile, options);
   return make_sim_device(profile, {options.jitter_fraction, options.seed, options.check_happens_before});
 }
 

@@ -13,10 +13,13 @@ struct DeviceOptions {
   std::uint64_t memory_bytes = 0;  ///< cap on device memory; 0: what the device has
   bool ignore_capacity = false;    ///< sim: give the device whatever memory is asked for
   double link_bytes_per_s = 0;     ///< cpu: throttle of host-to-device copies; 0: none
-  double jitter_fraction = 0;      ///< sim: each duration is drawn from [1, 1 + jitter_fraction] times itself
-  std::uint64_t seed = 0;          ///< sim: of the jitter
-  std::uint32_t experts = 0;       ///< cuda: of a layer, to name them to profilers; 0: not known
-  bool batch_copies = true;        ///< cuda: see CudaOptions
+  double host_bytes_per_s = 0;     ///< sim: what the host's cores read; 0: as the profile states
+  std::uint32_t host_cores =
+      0;                       ///< sim: that compute experts, with their share of the profile's flops; 0: all
+  double jitter_fraction = 0;  ///< sim: each duration is drawn from [1, 1 + jitter_fraction] times itself
+  std::uint64_t seed = 0;      ///< sim: of the jitter
+  std::uint32_t experts = 0;   ///< cuda: of a layer, to name them to profilers; 0: not known
+  bool batch_copies = true;    ///< cuda: see CudaOptions
   std::optional<std::uint32_t> crossover_rows;  ///< cuda: see CudaOptions
   bool check_happens_before = true;             ///< sim: an unordered reuse of a unit is Error{check_failed}
 };

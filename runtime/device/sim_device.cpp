@@ -83,6 +83,10 @@ class SimDevice final : public Device {
     return record == no_record ? 0 : records_.at(record).completed_ns;
   }
   [[nodiscard]] std::size_t first_completed(std::span<const EventId> events);
+  [[nodiscard]] Placement placement_of(StreamRole role, const ComputeOp& op) const noexcept {
+    if (role == StreamRole::host_compute) return Placement::on_host;
+    return reads_in_place(buffers_, role, op) ? Placement::in_place : Placement::on_device;
+  }
 
   DeviceInfo info_;
   std::uint64_t host_submit_ns_;
@@ -175,9 +179,11 @@ void SimDevice::launch(StreamId stream, const ComputeOp& op, std::uint64_t tag) 
   const StreamSlot slot = streams_.slot_of(stream);
   refuse_model_op(op);
   check_compute_op(buffers_, op);
+  check_stream_takes(buffers_, queues_.role(slot), op);
+  const Placement placement = placement_of(queues_.role(slot), op);
   queues_.reserve_one(slot);
   checker_.launch(slot, op);
-  push(slot, timing_.launch(op), tag);
+  push(slot, timing_.launch(op, placement), tag);
 }
 
 void SimDevice::record(StreamId stream, EventId event) {
@@ -283,11 +289,15 @@ void require_share(double share, const char* what) {
 
 }  // namespace
 
-std::unique_ptr<Device> make_sim_device(const GpuProfile& profile, const SimOptions& options) {
+std::unique_ptr<Device> make_sim_device(const GpuProfile& stated, const SimOptions& options) {
+  const GpuProfile profile = with_host_figures(stated);
   require_rate(profile.memory_bytes_per_s, "memory_bytes_per_s");
   require_rate(profile.flops_per_s, "flops_per_s");
   require_rate(profile.link_bytes_per_s, "link_bytes_per_s");
   require_rate(profile.link_down_bytes_per_s, "link_down_bytes_per_s");
+  require_rate(profile.host_memory_bytes_per_s, "host_memory_bytes_per_s");
+  require_rate(profile.host_flops_per_s, "host_flops_per_s");
+  require_rate(profile.zero_copy_bytes_per_s, "zero_copy_bytes_per_s");
   require_share(profile.copy_rate_while_computing, "copy_rate_while_computing");
   require_share(profile.compute_rate_while_copying, "compute_rate_while_copying");
   require(std::isfinite(options.jitter_fraction) && options.jitter_fraction >= 0, "jitter_fraction",

@@ -22,10 +22,13 @@ class PrefetchFates {
     note(1.0);
   }
 
-  /// Experts left the cache: cancels what is unfinished and books what was wasted.
+  /// Experts left the cache: cancels what is unfinished, prefetch or fill, and books what was wasted.
   void left(std::span<const Evicted> evicted) {
     for (const Evicted& e : evicted) {
-      if (!e.unused_prefetch) continue;
+      if (!e.unused_prefetch) {
+        if (e.was_loading) transfers_.cancel_fill(e.ticket);
+        continue;
+      }
       if (e.was_loading) {
         transfers_.cancel(e.ticket);
       } else {

@@ -10,6 +10,8 @@ LayerCounts& LayerCounts::operator+=(const LayerCounts& more) noexcept {
   hit_on_time += more.hit_on_time;
   hit_late += more.hit_late;
   miss += more.miss;
+  host += more.host;
+  in_place += more.in_place;
   return *this;
 }
 
@@ -18,6 +20,8 @@ LayerCounts& LayerCounts::operator-=(const LayerCounts& less) noexcept {
   hit_on_time -= less.hit_on_time;
   hit_late -= less.hit_late;
   miss -= less.miss;
+  host -= less.host;
+  in_place -= less.in_place;
   return *this;
 }
 

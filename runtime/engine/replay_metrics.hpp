@@ -8,12 +8,15 @@
 
 namespace prophet {
 
-/// Requests and what they met. One request is one distinct expert wanted by one layer of one step.
+/// Requests and what they met. One request is one distinct expert wanted by one layer of one step, and met
+/// one of five things: requests = hit_on_time + hit_late + miss + host + in_place.
 struct LayerCounts {
   std::uint64_t requests = 0;
   std::uint64_t hit_on_time = 0;
   std::uint64_t hit_late = 0;
-  std::uint64_t miss = 0;
+  std::uint64_t miss = 0;      ///< copied while the layer waited
+  std::uint64_t host = 0;      ///< computed on the host's cores instead
+  std::uint64_t in_place = 0;  ///< computed with weights read over the link instead
 
   LayerCounts& operator+=(const LayerCounts& more) noexcept;
   LayerCounts& operator-=(const LayerCounts& less) noexcept;
@@ -52,8 +55,11 @@ struct ReplayMetrics {
       0;               ///< rounds beyond the first, for layers that wanted more than there was room
   PassTotals prefill;  ///< the part of total, bytes, compute_ns and stall_ns that fell into prefill passes
   std::uint64_t total_ns = 0;
-  std::uint64_t compute_ns = 0;        ///< the compute stream was running an operation
-  std::uint64_t stall_ns = 0;          ///< it had nothing to run because an expert was not there
+  std::uint64_t compute_ns = 0;  ///< the compute stream was running an operation
+  std::uint64_t host_ns = 0;     ///< the host's cores were computing experts, or rows were on their way
+  std::uint64_t activation_bytes =
+      0;                       ///< of rows and results that crossed the link for that, in decode steps
+  std::uint64_t stall_ns = 0;  ///< it had nothing to run because an expert was not there
   std::vector<std::uint64_t> step_ns;  ///< [steps], decode steps only
   std::uint64_t slabs_verified = 0;
   std::uint64_t outputs_digest = 0;  ///< of the hidden states after every step; 0 without bytes

@@ -1,9 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "runtime/engine/prefetcher.hpp"
+#include "prophet/ids.hpp"
+#include "runtime/engine/miss_way.hpp"
+#include "runtime/engine/miss_ways.hpp"
 #include "runtime/engine/replay_metrics.hpp"
 
 namespace prophet {
@@ -18,22 +23,51 @@ struct ReplayCase {
   std::uint32_t lookahead_layers = 1;
   std::uint32_t prefetch_width = 0;  ///< experts per layer; 0: top-k times the batch
   PrefetchRule prefetch = PrefetchRule::paying;
+  MissMode miss = MissMode::copy;
   /// The baseline that every other case of its size stands beside.
-  [[nodiscard]] bool is_on_demand_lru() const { return policy == "lru" && predictor == "none"; }
+  [[nodiscard]] bool is_on_demand_lru() const {
+    return policy == "lru" && predictor == "none" && miss == MissMode::copy;
+  }
 };
 
-/// The least that any cache of the same slabs could take, over all decode steps.
+/// The least that any cache of the same slabs could take, over all decode steps. What may compute misses on
+/// the host is judged by the second bound, which lets link and host work at once (least_with_host_ns).
 struct ClairvoyantBound {
   std::uint64_t requests = 0;
   std::uint64_t misses =
       0;  ///< layer-grouped Belady with bypass; what prompts leave in the cache costs nothing
-  std::uint64_t bytes = 0;       ///< misses * expert bytes
-  std::uint64_t copy_ns = 0;     ///< those bytes over the link
-  std::uint64_t compute_ns = 0;  ///< compute of the all-resident run; 0 where it could not run
+  std::uint64_t bytes = 0;         ///< misses * expert bytes
+  std::uint64_t copy_ns = 0;       ///< those bytes over the link
+  std::uint64_t compute_ns = 0;    ///< compute of the all-resident run; 0 where it could not run
+  std::uint64_t with_host_ns = 0;  ///< of link and host at once; 0: all misses are copied
   [[nodiscard]] std::uint64_t total_ns() const noexcept {
+    if (with_host_ns != 0) return with_host_ns;
     return copy_ns > compute_ns ? copy_ns : compute_ns;
   }
 };
+
+/// The least that decode steps with the misses and the compute time of `bound` could take, in nanoseconds,
+/// when misses may be copied, read over the link, or computed on the host, all at once.
+///
+/// Of n clairvoyant misses, x experts pass the link and y are computed on the host with x + y >= n, whatever
+/// is cached, copied ahead or passed through: one that the host computes is, to the cache, one that passed
+/// through, and no cache makes do with fewer loads than a clairvoyant one with bypass. An expert takes the
+/// link costs.link_ns at least and the host's cores costs.host_ns at least, so in a time T at most T /
+/// link_ns + T / host_ns of them can be had. And of the compute of the all-resident run the accelerator is
+/// spared what the host computes: y <= T / host_ns experts, each of at most the larger of the two resident
+/// costs. That the host may compute more than n is allowed for; that the two share the host's memory is not,
+/// nor any latency of the link: both only make it later.
+[[nodiscard]] std::uint64_t least_with_host_ns(const ClairvoyantBound& bound,
+                                               const MissCosts& costs) noexcept;
+
+/// Whether the experts most wanted in training have to be there before the first step, because no miss would ever
+/// bring one. `automatic` begins with them too where there is training, but needs none.
+[[nodiscard]] constexpr bool needs_placement(MissMode mode) noexcept {
+  return mode == MissMode::host || mode == MissMode::in_place;
+}
+/// The `slabs` experts of most requests, ascending; of equals the lowest. popularity [experts of all layers].
+[[nodiscard]] std::vector<ExpertIndex> most_wanted(std::span<const std::uint64_t> popularity,
+                                                   std::uint32_t slabs);
 
 struct ReplayRow {
   ReplayCase what;
@@ -43,7 +77,8 @@ struct ReplayRow {
   bool fits = true;                ///< within the device's memory; if not, it was given what it needs
   std::uint64_t total_ns_min = 0;  ///< of the repetitions
   std::uint64_t total_ns_max = 0;
-  bool ran = true;  ///< false of an all-resident row whose experts the device has not the memory for
+  MissCosts miss_costs;  ///< as measured on the device before the run; zeros where all misses are copied
+  bool ran = true;       ///< false of an all-resident row whose experts the device has not the memory for
 };
 
 }  // namespace prophet

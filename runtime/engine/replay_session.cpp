@@ -178,6 +178,8 @@ ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const Re
   engine.prefetch.ranked_experts = 2 * workload_.top_k * what.batch;
   engine.prefetch.width = what.prefetch_width != 0 ? what.prefetch_width : workload_.top_k * what.batch;
   engine.verify = options_.verify;
+  engine.miss.mode = what.miss;
+  engine.miss.tokens_max = steps.lanes();
   engine.captured_tokens = options_.graph == GraphUse::off ? 0 : steps.lanes();
   ReplayedModel model(device, trace_, workload_, steps.tokens_max(), options_.seed);
   std::unique_ptr<EvictionPolicy> eviction = policy(what);
@@ -189,7 +191,11 @@ ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const Re
   check_graph(what, loop);
   const std::uint64_t steps_in_all = decode_steps(steps);
   loop.expect_steps(steps_in_all);
-  if (preload) loop.preload();
+  if (preload) {
+    loop.preload();
+  } else if (what.miss != MissMode::copy) {
+    loop.preload(most_wanted(popularity_, what.slabs));
+  }
   for (std::uint64_t done = 0; steps.next(); ++done) {
     loop.step(steps.kind(), steps.tokens());
     if (progress_ && done % progress_steps == 0) progress_(what, done, steps_in_all);
@@ -201,6 +207,7 @@ ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const Re
   row.device_bytes = row.slab_bytes + model.device_bytes();
   if (forecaster != nullptr) row.device_bytes += forecaster->device_bytes();
   row.fits = row.device_bytes <= device_->info().memory_bytes;
+  if (loop.miss_costs() != nullptr) row.miss_costs = miss_costs_[what.batch] = *loop.miss_costs();
   return row;
 }
 
@@ -217,6 +224,19 @@ const ReplayRow& ReplaySession::on_demand_lru(const ReplayCase& like) {
   what.slabs = like.slabs;
   what.staging_slabs = like.staging_slabs;
   return lru_rows_.emplace(key, run(what)).first->second;
+}
+
+const ReplayRow& ReplaySession::static_with_host(const ReplayCase& like) {
+  const std::tuple key{like.batch, like.slabs, like.staging_slabs};
+  const auto known = static_host_rows_.find(key);
+  if (known != static_host_rows_.end()) return known->second;
+  ReplayCase what;
+  what.policy = "static";
+  what.miss = MissMode::host;
+  what.batch = like.batch;
+  what.slabs = like.slabs;
+  what.staging_slabs = like.staging_slabs;
+  return static_host_rows_.emplace(key, run(what)).first->second;
 }
 
 ReplayRow ReplaySession::run_resident_if_it_fits(const ReplayCase& what) {
@@ -252,6 +272,11 @@ const ReplayRow& ReplaySession::all_resident(std::uint32_t batch) {
   return resident_rows_.emplace(batch, std::move(row)).first->second;
 }
 
+const MissCosts& ReplaySession::miss_costs(const ReplayCase& like) {
+  if (!miss_costs_.contains(like.batch)) (void)run(like);
+  return miss_costs_.at(like.batch);
+}
+
 ClairvoyantBound ReplaySession::bound(const ReplayCase& like) {
   const DecodeHits best = grouped_belady_decode_hits(requests(like.batch), like.slabs + like.staging_slabs);
   ClairvoyantBound bound;
@@ -260,6 +285,7 @@ ClairvoyantBound ReplaySession::bound(const ReplayCase& like) {
   bound.bytes = bound.misses * workload_.expert_bytes;
   bound.copy_ns = static_cast<std::uint64_t>(static_cast<double>(bound.bytes) / link_bytes_per_s_ * 1e9);
   bound.compute_ns = all_resident(like.batch).metrics.decode().compute_ns;
+  if (like.miss != MissMode::copy) bound.with_host_ns = least_with_host_ns(bound, miss_costs(like));
   return bound;
 }
 

@@ -69,9 +69,13 @@ class ReplaySession {
   [[nodiscard]] ReplayRow run(const ReplayCase& what);
   /// LRU on demand with the same slabs.
   [[nodiscard]] const ReplayRow& on_demand_lru(const ReplayCase& like);
+  /// Static placement of the hottest experts of the training sequences, all others computed on the host where
+  /// they are: what Fiddler and KTransformers do. Resident before the first step, which is not counted.
+  [[nodiscard]] const ReplayRow& static_with_host(const ReplayCase& like);
   /// Every expert resident before the first step, on a device that is given the memory for it. A device with
   /// bytes cannot be given any: where it has too little, the row says that it did not run.
   [[nodiscard]] const ReplayRow& all_resident(std::uint32_t batch);
+  /// Of a case that computes misses elsewhere, also of link and host at once.
   [[nodiscard]] ClairvoyantBound bound(const ReplayCase& like);
 
   /// Steps that a case with `batch` lanes runs.
@@ -97,6 +101,7 @@ class ReplaySession {
                                     bool preload);
   [[nodiscard]] ReplayRow run_on(Device& device, const HostStore& store, const ReplayCase& what,
                                  bool preload);
+  [[nodiscard]] const MissCosts& miss_costs(const ReplayCase& like);
   [[nodiscard]] ReplayRow run_resident_if_it_fits(const ReplayCase& what);
   [[nodiscard]] const UseModel& use_model();
   [[nodiscard]] std::unique_ptr<EvictionPolicy> policy(const ReplayCase& what);
@@ -122,6 +127,9 @@ class ReplaySession {
   std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>, ReplayRow>
       lru_rows_;                                      ///< batch, slabs, staging
   std::map<std::uint32_t, ReplayRow> resident_rows_;  ///< by batch
+  std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>, ReplayRow>
+      static_host_rows_;                           ///< as lru_rows_
+  std::map<std::uint32_t, MissCosts> miss_costs_;  ///< by batch
 };
 
 }  // namespace prophet

@@ -20,7 +20,8 @@ StepLoop::StepLoop(Device& device, const HostStore& store, StepModel& model, con
       options_(options),
       slabs_(device, store.expert_bytes(), options.cache.cache_slabs + options.cache.staging_slabs),
       cache_(workload_.grid, options.cache, std::move(policy)),
-      captured_(predictor == nullptr && options.captured_tokens != 0
+      captured_(predictor == nullptr && options.captured_tokens != 0 &&
+                        options.miss.mode != MissMode::automatic
                     ? model.captured_steps(device, store, slabs_, options.captured_tokens, options.verify)
                     : nullptr),
       transfers_(device, store, slabs_.arena(), slabs_.bytes(), cache_, options.transfer),
@@ -33,6 +34,11 @@ StepLoop::StepLoop(Device& device, const HostStore& store, StepModel& model, con
   if (predictor != nullptr && options.prefetch.lookahead_layers > 0) {
     prefetcher_ = std::make_unique<Prefetcher>(*predictor, cache_, transfers_, fates_, options.prefetch);
   }
+  if (options.miss.mode != MissMode::copy && options.miss.tokens_max != 0) {
+    MissOptions miss = options.miss;
+    miss.fills_queued_max = std::min(miss.fills_queued_max, options.transfer.queued_prefetches_max);
+    elsewhere_ = std::make_unique<ComputedElsewhere>(device, store, model, slabs_, miss);
+  }
   deferred_.reserve(workload_.grid.experts);
   metrics_.layers.resize(workload_.grid.layers);
   metrics_.forecast_layers.resize(workload_.grid.layers);
@@ -43,15 +49,21 @@ void StepLoop::expect_steps(std::uint64_t steps) {
 }
 
 void StepLoop::preload() {
-  std::vector<ExpertIndex> layer_experts(workload_.grid.experts);
+  std::vector<ExpertIndex> all(workload_.grid.size());
+  for (std::uint32_t e = 0; e < all.size(); ++e) all[e] = ExpertIndex{e};
+  preload(all);
+}
+
+void StepLoop::preload(std::span<const ExpertIndex> experts) {
   for (std::uint32_t l = 0; l < workload_.grid.layers; ++l) {
-    for (std::uint32_t e = 0; e < workload_.grid.experts; ++e) {
-      layer_experts[e] = workload_.grid.index(LayerId{l}, ExpertId{e});
-    }
+    const ExpertIndex next = workload_.grid.index(LayerId{l}, ExpertId{workload_.grid.experts - 1});
+    const auto of_layer =
+        static_cast<std::size_t>(std::upper_bound(experts.begin(), experts.end(), next) - experts.begin());
     const std::uint32_t room =
         options_.cache.cache_slabs - std::min(options_.cache.cache_slabs, cache_.occupied_slabs());
-    const auto wanted = std::span(layer_experts).first(std::min(room, workload_.grid.experts));
-    if (wanted.empty()) break;
+    const auto wanted = experts.first(std::min<std::size_t>(room, of_layer));
+    experts = experts.subspan(of_layer);
+    if (wanted.empty()) continue;
     const LayerLease lease = cache_.acquire(wanted);
     for (const Acquired& miss : lease.misses()) demand(miss.ticket);
     device_.synchronize();
@@ -64,6 +76,7 @@ void StepLoop::step(StepKind kind, std::span<const StepToken> tokens) {
   if (!std::exchange(started_, true)) {
     device_.synchronize();
     times_at_start_ = device_.times(compute_.id());
+    if (elsewhere_) host_ns_at_start_ = device_.times(elsewhere_->host().stream()).busy_ns;
     started_ns_ = device_.now_ns();
   }
   const std::uint64_t begin_ns = device_.now_ns();
@@ -159,7 +172,7 @@ void StepLoop::run_routed_layer(LayerId layer, StepKind kind, std::span<const St
   if (prefetcher_ && kind == StepKind::decode) prefetcher_->prepare(layer);
   cache_.begin_layer(layer, step_number_);
   estimate_uses(layer, kind, tokens);
-  run_experts(layer, kind == StepKind::prefill && options_.bypass_prefill, rows);
+  run_experts(layer, kind, rows);
   model_.launch_combine(layer, requests_.slots(), rows, compute_.id());
   fates_.dropped(transfers_.cancel_layer(layer));
   left(cache_.end_layer(layer));
@@ -210,8 +223,36 @@ void StepLoop::estimate_uses(LayerId layer, StepKind kind, std::span<const StepT
   }
 }
 
-void StepLoop::run_experts(LayerId layer, bool bypass, std::uint32_t tokens) {
-  std::span<const ExpertIndex> wanted = requests_.wanted();
+void StepLoop::run_experts(LayerId layer, StepKind kind, std::uint32_t tokens) {
+  if (elsewhere_ && kind == StepKind::decode && elsewhere_->serves(tokens))
+    return run_with_elsewhere(layer, tokens);
+  acquire_and_run(layer, requests_.wanted(), kind == StepKind::prefill && options_.bypass_prefill, tokens);
+}
+
+/// What is computed elsewhere is under way first: the host takes longest, and needs no slab.
+void StepLoop::run_with_elsewhere(LayerId layer, std::uint32_t tokens) {
+  const std::span<const ExpertIndex> wanted = elsewhere_->choose(requests_, cache_, transfers_, step_number_);
+  elsewhere_->start(layer, requests_, tokens, compute_.id());
+  if (wanted.empty()) model_.launch_beside(layer, tokens, compute_.id());
+  acquire_and_run(layer, wanted, false, tokens);
+  elsewhere_->finish(compute_.id());
+  count_elsewhere(layer);
+  keep_computed_elsewhere();
+  elsewhere_->end_layer(cache_, step_number_);
+}
+
+/// The cache takes them in as just used, and its policy may drop them at once.
+void StepLoop::keep_computed_elsewhere() {
+  const std::span<const ExpertIndex> to_keep = elsewhere_->to_keep(requests_, transfers_);
+  if (to_keep.empty()) return;
+  LayerLease lease = cache_.acquire(to_keep);
+  left(lease.evicted());
+  for (const Acquired& taken : lease.misses()) transfers_.fill(taken.ticket);
+  left(lease.release());
+}
+
+void StepLoop::acquire_and_run(LayerId layer, std::span<const ExpertIndex> wanted, bool bypass,
+                               std::uint32_t tokens) {
   for (bool first = true; !wanted.empty(); first = false) {
     metrics_.rounds_extra += first ? 0U : 1U;
     LayerLease lease = cache_.acquire(wanted, bypass);
@@ -250,6 +291,7 @@ void StepLoop::demand(const SlabTicket& ticket) {
 
 void StepLoop::left(std::span<const Evicted> evicted) {
   fates_.left(evicted);
+  if (elsewhere_) elsewhere_->left(evicted);
   if (captured_) captured_->changed(evicted);
 }
 
@@ -283,6 +325,14 @@ void StepLoop::count(LayerId layer, const Acquired& acquired) {
   metrics_.slabs_verified += options_.verify ? 1U : 0U;
 }
 
+void StepLoop::count_elsewhere(LayerId layer) {
+  for (LayerCounts* counts : {&metrics_.total, &metrics_.layers[layer.index()]}) {
+    counts->host += elsewhere_->on_host().size();
+    counts->in_place += elsewhere_->in_place().size();
+    counts->requests += elsewhere_->on_host().size() + elsewhere_->in_place().size();
+  }
+}
+
 void StepLoop::finish_step(std::span<const StepToken> tokens) {
   model_.end(tokens, compute_.id());
   device_.record(compute_.id(), step_done_.id());
@@ -302,6 +352,10 @@ const ReplayMetrics& StepLoop::finish() {
   metrics_.stall_ns = all.stall_ns;
   metrics_.bytes = all.bytes;
   metrics_.bytes.prefetch_wasted += cache_.unused_prefetches() * store_.expert_bytes();
+  if (elsewhere_) {
+    metrics_.host_ns = device_.times(elsewhere_->host().stream()).busy_ns - host_ns_at_start_;
+    metrics_.activation_bytes = elsewhere_->host().activation_bytes();
+  }
   metrics_.prefetches_issued = prefetcher_ ? prefetcher_->issued() : 0;
   metrics_.prefetches_failed = transfers_.failed_prefetches();
   metrics_.prefetch_paused_layers = fates_.rested_layers();

@@ -11,6 +11,7 @@
 #include "runtime/cache/forecast_policy.hpp"
 #include "runtime/engine/batch_schedule.hpp"
 #include "runtime/engine/captured_steps.hpp"
+#include "runtime/engine/computed_elsewhere.hpp"
 #include "runtime/engine/layer_requests.hpp"
 #include "runtime/engine/prefetch_fates.hpp"
 #include "runtime/engine/prefetcher.hpp"
@@ -26,11 +27,12 @@ struct EngineOptions {
   CacheSize cache;
   TransferOptions transfer;
   PrefetchOptions prefetch;
+  MissOptions miss;
   double prefetch_useful_min = 0.2;  ///< see PrefetchFates
   bool verify = true;                ///< every leased slab's contents are compared with the host store's
   bool bypass_prefill = true;        ///< prefill passes do not disturb the decode working set
   /// Decode steps of so many tokens run as captured ones (CapturedSteps) where the device has them and
-  /// nothing is prefetched, for which they leave the host no place between layers; 0: none do.
+  /// nothing is copied ahead of its use, for which they leave the host no place between layers; 0: none do.
   std::uint32_t captured_tokens = 0;
 };
 
@@ -54,6 +56,8 @@ class StepLoop {
   }
   /// Brings experts into the cache, in ascending order, until it is full. Not counted.
   void preload();
+  /// The same with these experts, ascending, the cache slabs of them at most.
+  void preload(std::span<const ExpertIndex> experts);
   /// One pass of `tokens` through all layers.
   void step(StepKind kind, std::span<const StepToken> tokens);
   /// Waits for everything and returns the measurement so far; prefetches still unused count as wasted.
@@ -65,6 +69,10 @@ class StepLoop {
   [[nodiscard]] bool captures() const noexcept { return captured_ != nullptr; }
   [[nodiscard]] const ExpertCache& cache() const noexcept { return cache_; }
   [[nodiscard]] const SlabMemory& slabs() const noexcept { return slabs_; }
+  /// What the ways of a miss cost on the device; nothing where all misses are copied.
+  [[nodiscard]] const MissCosts* miss_costs() const noexcept {
+    return elsewhere_ ? &elsewhere_->costs() : nullptr;
+  }
 
  private:
   [[nodiscard]] PassTotals totals();
@@ -78,7 +86,11 @@ class StepLoop {
   void wait_for_router();
   void pump();
   void observe(LayerId layer, StepKind kind, std::span<const StepToken> tokens);
-  void run_experts(LayerId layer, bool bypass, std::uint32_t tokens);
+  void run_experts(LayerId layer, StepKind kind, std::uint32_t tokens);
+  void acquire_and_run(LayerId layer, std::span<const ExpertIndex> wanted, bool bypass, std::uint32_t tokens);
+  void run_with_elsewhere(LayerId layer, std::uint32_t tokens);
+  void keep_computed_elsewhere();
+  void count_elsewhere(LayerId layer);
   void run_round(LayerId layer, const LayerLease& lease, std::uint32_t tokens);
   void start_copies(const LayerLease& lease);
   void demand(const SlabTicket& ticket);
@@ -107,10 +119,12 @@ class StepLoop {
   Stream compute_;
   Event router_done_;
   Event step_done_;
+  std::unique_ptr<ComputedElsewhere> elsewhere_;  ///< null: all misses are copied
   ReplayMetrics metrics_;
   std::uint64_t step_number_ = 0;
   std::uint64_t started_ns_ = 0;
   StreamTimes times_at_start_;
+  std::uint64_t host_ns_at_start_ = 0;
   bool started_ = false;
 };
 

@@ -12,6 +12,14 @@ namespace prophet {
 /// A100 and H100 have it (312 / 19.5 and 989 / 67).
 inline constexpr double matrix_to_vector_rate = 16;
 
+/// What a profile that says nothing of its host is taken to have: the shipped profiles' hosts read memory 4.4
+/// to 6.6 times as fast as their links carry it, and a core of theirs multiplies and adds about so fast.
+inline constexpr double host_memory_to_link_rate = 4;
+inline constexpr std::uint64_t host_cores_unless_stated = 16;
+inline constexpr double host_flops_per_core = 32e9;
+/// And of its link when kernels read over it, which on an H100 is 35.2 of 55.6 GB/s.
+inline constexpr double zero_copy_share_of_link = 0.63;
+
 /// What the sim device knows of a machine. All rates are what a program can reach, not a data sheet's peak,
 /// and every number of a shipped profile carries its source in the profile's file.
 struct GpuProfile {
@@ -29,7 +37,11 @@ struct GpuProfile {
   std::uint64_t host_wake_ns = 0;         ///< from an event's completion to the host that waits for it
   double copy_rate_while_computing = 1;   ///< share of link rate left while the compute stream is busy
   double compute_rate_while_copying = 1;  ///< share of compute rate left while a copy is in progress
-  bool measured = false;                  ///< written by `prophet calibrate`, not shipped
+  double host_memory_bytes_per_s = 0;  ///< what the host's cores read together from the memory near the GPU
+  std::uint64_t host_cores = 0;        ///< that may compute experts; they make up host_flops_per_s
+  double host_flops_per_s = 0;         ///< of all of them, fp32 multiply-adds count as two
+  double zero_copy_bytes_per_s = 0;    ///< pinned host memory as kernels read it over the link
+  bool measured = false;               ///< written by `prophet calibrate`, not shipped
   friend bool operator==(const GpuProfile&, const GpuProfile&) = default;
 };
 
@@ -50,9 +62,13 @@ struct ProfileFigure {
 /// The numbers of the same profile with their sources, in the order of GpuProfile. Throws likewise.
 [[nodiscard]] std::vector<ProfileFigure> gpu_profile_figures(std::string_view name_or_path);
 
+/// The same profile with the numbers of its host that are 0 set to what a profile that does not state them is
+/// taken to have. REQUIRES: link_bytes_per_s is set.
+[[nodiscard]] GpuProfile with_host_figures(GpuProfile profile);
+
 /// Parses the JSON text of a profile; `where` stands in error sentences. A number is written bare or as
-/// {"value": number, "source": text}. Files older than vector_flops_per_s have no such number: it is then
-/// flops_per_s over matrix_to_vector_rate.
+/// {"value": number, "source": text}. Numbers that older files lack are taken from others: vector_flops_per_s
+/// is flops_per_s over matrix_to_vector_rate, and those of the host are as with_host_figures has them.
 [[nodiscard]] GpuProfile parse_gpu_profile(std::string_view json_text, std::string_view where);
 
 /// What the numbers of a written profile rest on.

@@ -52,10 +52,17 @@ ProfileFigure read_figure(const JsonFields& file, const ProfileField& field) {
   return figure;
 }
 
-/// The one number that older files lack.
-ProfileFigure vector_rate_of_old_file(const GpuProfile& profile) {
-  return {"vector_flops_per_s", profile.flops_per_s / matrix_to_vector_rate,
-          fmt::format("not in the file: flops_per_s over {:g}", matrix_to_vector_rate)};
+/// A number that older files lack, from those before it.
+ProfileFigure figure_of_old_file(const GpuProfile& profile, const ProfileField& field) {
+  ProfileFigure figure{std::string(field.name), 0, {}};
+  if (field.name == "vector_flops_per_s") {
+    figure.value = profile.flops_per_s / matrix_to_vector_rate;
+    figure.source = fmt::format("not in the file: flops_per_s over {:g}", matrix_to_vector_rate);
+    return figure;
+  }
+  figure.value = profile_value(with_host_figures(profile), field);
+  figure.source = "not in the file: what a profile that says nothing of its host is taken to have";
+  return figure;
 }
 
 std::string read_name(const JsonFields& file) {
@@ -89,6 +96,17 @@ double profile_value(const GpuProfile& profile, const ProfileField& field) {
   return static_cast<double>(profile.*std::get<std::uint64_t GpuProfile::*>(field.member));
 }
 
+GpuProfile with_host_figures(GpuProfile profile) {
+  const auto set_unless_stated = [](double& figure, double value) {
+    if (figure == 0) figure = value;
+  };
+  if (profile.host_cores == 0) profile.host_cores = host_cores_unless_stated;
+  set_unless_stated(profile.host_memory_bytes_per_s, host_memory_to_link_rate * profile.link_bytes_per_s);
+  set_unless_stated(profile.host_flops_per_s, host_flops_per_core * static_cast<double>(profile.host_cores));
+  set_unless_stated(profile.zero_copy_bytes_per_s, zero_copy_share_of_link * profile.link_bytes_per_s);
+  return profile;
+}
+
 ParsedProfile parse_profile_text(std::string_view json_text, std::string_view where) {
   const auto json = parse_json_object(json_text, where, limits::header_json_bytes_max);
   const JsonFields file(json, std::string(where));
@@ -99,7 +117,8 @@ ParsedProfile parse_profile_text(std::string_view json_text, std::string_view wh
   parsed.profile.measured = file.flag_or("measured", false);
   for (const auto& field : profile_fields) {
     const bool is_missing = field.may_be_absent && !file.has(field.name);
-    parsed.figures.push_back(is_missing ? vector_rate_of_old_file(parsed.profile) : read_figure(file, field));
+    parsed.figures.push_back(is_missing ? figure_of_old_file(parsed.profile, field)
+                                        : read_figure(file, field));
     set_value(parsed.profile, field, parsed.figures.back().value);
   }
   return parsed;

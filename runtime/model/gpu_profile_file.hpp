@@ -20,7 +20,7 @@ struct ProfileField {
   bool may_be_absent = false;  ///< older files lack it; see gpu_profile.hpp
 };
 
-inline constexpr std::array<ProfileField, 13> profile_fields{{
+inline constexpr std::array<ProfileField, 17> profile_fields{{
     {"memory_bytes", &GpuProfile::memory_bytes, 0x1p20, 0x1p50},
     {"memory_bytes_per_s", &GpuProfile::memory_bytes_per_s, 1e6, 1e15},
     {"flops_per_s", &GpuProfile::flops_per_s, 1e6, 1e18},
@@ -34,6 +34,10 @@ inline constexpr std::array<ProfileField, 13> profile_fields{{
     {"host_wake_ns", &GpuProfile::host_wake_ns, 0, limits::profile_latency_ns_max},
     {"copy_rate_while_computing", &GpuProfile::copy_rate_while_computing, 0.01, 1},
     {"compute_rate_while_copying", &GpuProfile::compute_rate_while_copying, 0.01, 1},
+    {"host_memory_bytes_per_s", &GpuProfile::host_memory_bytes_per_s, 1e6, 1e14, true},
+    {"host_cores", &GpuProfile::host_cores, 1, limits::host_cores_max, true},
+    {"host_flops_per_s", &GpuProfile::host_flops_per_s, 1e4, 1e18, true},
+    {"zero_copy_bytes_per_s", &GpuProfile::zero_copy_bytes_per_s, 1e5, 1e14, true},
 }};
 
 /// The number of `field` in `profile`.

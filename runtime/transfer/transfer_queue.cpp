@@ -139,6 +139,21 @@ void TransferQueue::prefetch(const SlabTicket& ticket, LayerId layer) {
   jobs_.push_back({ticket, layer, 0});
 }
 
+void TransferQueue::fill(const SlabTicket& ticket) {
+  jobs_.push_back({ticket, no_layer, 0});
+}
+
+void TransferQueue::cancel_fill(const SlabTicket& ticket) {
+  const auto job = find_job(ticket);
+  if (job == jobs_.end()) return;  // all of it has been submitted, and booked
+  bytes_.prefetch_cancelled += submitted_bytes(*job);
+  jobs_.erase(job);
+}
+
+void TransferQueue::book_if_fill(const Job& job) noexcept {
+  if (job.layer == no_layer) bytes_.fill += arena_.expert_bytes;
+}
+
 std::vector<TransferQueue::Job>::iterator TransferQueue::find_job(const SlabTicket& ticket) noexcept {
   return std::find_if(jobs_.begin(), jobs_.end(), [&](const Job& job) { return job.ticket == ticket; });
 }
@@ -152,6 +167,7 @@ void TransferQueue::promote(const SlabTicket& ticket) {
   copy_rest(ticket, job->chunks_done);
   device_.record(demand_stream_.id(), slab.ready.id());
   unconfirmed_demand_.push_back(ticket);
+  book_if_fill(*job);
   jobs_.erase(job);
 }
 
@@ -214,7 +230,9 @@ void TransferQueue::submit_next_chunk() {
   }
   chunks_[at] = {job.ticket, last};
   slab.last_chunk = ++chunks_submitted_;
-  if (last) jobs_.erase(jobs_.begin());
+  if (!last) return;
+  book_if_fill(job);
+  jobs_.erase(jobs_.begin());
 }
 
 void TransferQueue::fail_front_job() {

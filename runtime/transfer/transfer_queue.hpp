@@ -44,6 +44,11 @@ class TransferQueue {
   [[nodiscard]] bool has_room() const noexcept { return jobs_.size() < options_.queued_prefetches_max; }
   /// Queues a prefetch for `layer`. REQUIRES: has_room().
   void prefetch(const SlabTicket& ticket, LayerId layer);
+  /// Queues a copy of an expert that a layer has had computed elsewhere and that the cache has taken in as
+  /// just used. It goes as a prefetch does, but belongs to no layer's turn. REQUIRES: has_room().
+  void fill(const SlabTicket& ticket);
+  /// The cache has dropped what a fill may still be under way for: chunks not yet submitted never will be.
+  void cancel_fill(const SlabTicket& ticket);
   /// The running layer wants a prefetch that is not complete: what is left of it goes to the demand stream.
   void promote(const SlabTicket& ticket);
   /// The cache has dropped an unused prefetch before its copy was complete: chunks not yet submitted never
@@ -58,6 +63,10 @@ class TransferQueue {
 
   /// Notes finished chunks, tells the cache what is complete, and submits further chunks. Cheap when idle.
   void pump();
+  /// Of prefetch chunks on the device, as far as the host has seen.
+  [[nodiscard]] std::uint64_t bytes_in_flight() const noexcept {
+    return (chunks_submitted_ - chunks_finished_) * options_.chunk_bytes;
+  }
   /// The event of the oldest prefetch chunk on the device, for wait_any; false when there is none.
   [[nodiscard]] bool oldest_chunk(EventId& event) const noexcept;
 
@@ -104,6 +113,8 @@ class TransferQueue {
     bool has_unconfirmed_reads = false;
     std::uint64_t last_chunk = 0;  ///< number of the last prefetch chunk submitted for it; 0: none
   };
+  /// The layer of a fill: none that runs.
+  static constexpr LayerId no_layer{~std::uint32_t{0}};
   struct Job {
     SlabTicket ticket;
     LayerId layer;
@@ -116,6 +127,7 @@ class TransferQueue {
 
   void submit_next_chunk();
   void fail_front_job();
+  void book_if_fill(const Job& job) noexcept;
   void observe_finished_chunks();
   void wait_for_earlier_chunks(StreamId stream, const Slab& slab);
   void wait_for_readers(StreamId stream, const Slab& slab);

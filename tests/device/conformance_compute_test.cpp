@@ -70,6 +70,95 @@ TEST_P(Conformance, OperationsComputeWhatTheReferencesCompute) {
   expect_floats(floats(back), layer_by_reference(hidden, weights, slab, rows, slots));
 }
 
+/// An expert of which all bytes are in pinned memory, and the streams that take it.
+TEST_P(Conformance, TheHostComputesWhatTheReferenceComputesAndTheDeviceReadsItInPlace) {
+  Random random(fresh_seed());
+  const std::vector<float> hidden = random_floats(random, tokens * hidden_size);
+  const std::vector<float> slab = random_floats(random, 3 * width * hidden_size);
+  const std::vector<std::uint32_t> rows = {2, 0};
+  const std::uint64_t output_bytes = bytes_of(rows.size() * hidden_size);
+  const BufferView store = pinned(bytes_of(slab.size()));
+  const BufferView hidden_here = pinned(bytes_of(hidden.size()));
+  const BufferView output_here = pinned(output_bytes);
+  const BufferView hidden_there = on_device(hidden_here.size_bytes);
+  const BufferView output_there = on_device(output_bytes);
+  const BufferView back = pinned(output_bytes);
+  const BufferView in_place_back = pinned(output_bytes);
+  put_floats(store, slab);
+  put_floats(hidden_here, hidden);
+  const Stream compute(device(), StreamRole::compute);
+  const Stream host(device(), StreamRole::host_compute);
+  const Event computed(device());
+  const Event sent(device());
+  device().copy(compute.id(), hidden_there, hidden_here, 0);
+  device().launch(host.id(), ExpertOp{store, store, hidden_here, output_here, rows, hidden_size, 0, 0, false},
+                  0);
+  // As the engine does: the results go to device memory on the host's own stream, and the accelerator waits.
+  device().copy(host.id(), output_there, output_here, 0);
+  device().record(host.id(), computed.id());
+  device().wait(compute.id(), computed.id());
+  device().copy(compute.id(), back, output_there, 0);
+  device().launch(compute.id(),
+                  ExpertOp{store, store, hidden_there, output_there, rows, hidden_size, 0, 0, false}, 0);
+  device().copy(compute.id(), in_place_back, output_there, 0);
+  device().synchronize();
+  if (!has_bytes()) return;
+  std::vector<float> expected(rows.size() * hidden_size);
+  std::vector<float> workspace(10'000);
+  const auto expert = kernels::expert_matrices(slab.data(), bytes_of(slab.size()), hidden_size);
+  EXPECT_EQ(kernels::expert_ffn(expert, hidden.data(), tokens, rows, expected.data(), workspace.data()),
+            kernels::Status::ok);
+  EXPECT_EQ(floats(back), expected) << "the host computes by the reference, whatever the device";
+  expect_floats(floats(in_place_back), expected);
+}
+
+TEST_P(Conformance, AHostStreamTakesExpertsInPinnedMemoryOnly) {
+  const std::vector<std::uint32_t> rows = {0};
+  const BufferView here = pinned(bytes_of(3 * width * hidden_size));
+  const BufferView there = on_device(here.size_bytes);
+  const Stream host(device(), StreamRole::host_compute);
+  const auto launch = [&](BufferView slab, BufferView hidden, BufferView output) {
+    const BufferView rows_of_hidden = hidden.slice(0, bytes_of(hidden_size));
+    const BufferView rows_of_output = output.slice(0, bytes_of(hidden_size));
+    return refusal(ErrorCode::usage, [&] {
+      device().launch(host.id(),
+                      ExpertOp{slab, {}, rows_of_hidden, rows_of_output, rows, hidden_size, 0, 0, false}, 0);
+    });
+  };
+  EXPECT_NE(launch(there, here, here).find("the slab"), std::string::npos);
+  EXPECT_NE(launch(here, there, here).find("hidden"), std::string::npos);
+  EXPECT_NE(launch(here, here, there).find("the output"), std::string::npos);
+  const BufferView hidden = there.slice(0, bytes_of(hidden_size));
+  EXPECT_NE(refusal(ErrorCode::usage,
+                    [&] {
+                      device().launch(host.id(), DenseOp{{}, hidden, 1, hidden_size, 0}, 0);
+                    })
+                .find("experts only"),
+            std::string::npos);
+  device().synchronize();
+}
+
+TEST_P(Conformance, AWrongSlabOnTheHostIsAnErrorOfTheNextWait) {
+  if (!has_bytes()) GTEST_SKIP() << "this device has no bytes";
+  const std::vector<std::uint32_t> rows = {0};
+  const BufferView slab = pinned(bytes_of(3 * width * hidden_size));
+  const BufferView activations = pinned(bytes_of(2 * hidden_size));
+  fill(slab, 0);
+  ExpertOp op;
+  op.slab = op.source = slab;
+  op.hidden = activations.slice(0, bytes_of(hidden_size));
+  op.output = activations.slice(bytes_of(hidden_size), bytes_of(hidden_size));
+  op.rows = rows;
+  op.hidden_size = hidden_size;
+  op.verify = true;
+  op.checksum = kernels::checksum(device().host_bytes(slab)) + 1;
+  const Stream host(device(), StreamRole::host_compute);
+  device().launch(host.id(), op, 7);
+  EXPECT_NE(refusal(ErrorCode::check_failed, [&] { device().synchronize(); }).find("tag 7"),
+            std::string::npos);
+  device().synchronize();  // said once
+}
+
 class Spans : public TimelineSink {
  public:
   void on_span(const TimelineSpan& span) override { spans.push_back(span); }

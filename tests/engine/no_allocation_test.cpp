@@ -74,6 +74,18 @@ TEST_P(NoAllocation, InAnyStepWithEveryPolicy) {
   }
 }
 
+TEST_P(NoAllocation, InAnyStepWhoseMissesAreComputedElsewhere) {
+  const Scenario scenario(sizes);
+  for (const MissMode mode : {MissMode::host, MissMode::in_place, MissMode::automatic}) {
+    Replay how = scenario.middling();
+    how.schedule = {2, 0, 4};
+    how.engine.miss.mode = mode;
+    how.engine.miss.tokens_max = 2;
+    const auto on = device();
+    EXPECT_EQ(allocations_after_warm_up(scenario, how, *on), 0U) << miss_mode_name(mode);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Devices, NoAllocation, ::testing::Bool(),
                          [](const auto& test) { return std::string(test.param ? "cpu" : "sim"); });
 

@@ -59,6 +59,41 @@ TEST(ReplaySession, NeverBeatsItsBound) {
   }
 }
 
+TEST(ReplaySession, NeverBeatsItsBoundOfLinkAndHostAtOnce) {
+  for (const double host_gb_per_s : {1.0, 60.0, 4000.0}) {
+    SessionOptions options;
+    options.device_options.host_bytes_per_s = host_gb_per_s * 1e9;
+    World world(options);
+    for (const MissMode miss : {MissMode::host, MissMode::in_place, MissMode::automatic}) {
+      for (const std::string predictor : {"none", "oracle"}) {
+        ReplayCase what = world.third();
+        what.policy = "belady";
+        what.predictor = predictor;
+        what.miss = miss;
+        const ReplayRow row = world.session->run(what);
+        const ClairvoyantBound bound = world.session->bound(what);
+        EXPECT_GT(bound.with_host_ns, 0U);
+        EXPECT_GE(row.metrics.total_ns, bound.total_ns())
+            << miss_mode_name(miss) << " + " << predictor << ", host of " << host_gb_per_s << " GB/s";
+        expect_conserved(row.metrics);
+      }
+    }
+  }
+}
+
+TEST(ReplaySession, StaticPlacementWithHostComputeCopiesNothing) {
+  World world;
+  const ReplayCase what = world.third();
+  const ReplayRow& row = world.session->static_with_host(what);
+  EXPECT_EQ(&world.session->static_with_host(what), &row);
+  EXPECT_EQ(row.what.policy, "static");
+  EXPECT_EQ(row.metrics.bytes.copied, 0U) << "what is resident came before the first step";
+  EXPECT_EQ(row.metrics.total.miss, 0U);
+  EXPECT_GT(row.metrics.total.host, 0U);
+  EXPECT_GT(row.metrics.total.hit_on_time, 0U);
+  EXPECT_GT(row.metrics.host_ns, 0U);
+}
+
 TEST(ReplaySession, RunsEachBaselineOnce) {
   World world;
   const ReplayCase what = world.third();

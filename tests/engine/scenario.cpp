@@ -123,8 +123,8 @@ std::unique_ptr<Device> cpu() {
 
 void expect_conserved(const ReplayMetrics& metrics) {
   const TransferBytes& bytes = metrics.bytes;
-  EXPECT_EQ(bytes.copied,
-            bytes.demand + bytes.prefetch_useful + bytes.prefetch_wasted + bytes.prefetch_cancelled);
+  EXPECT_EQ(bytes.copied, bytes.demand + bytes.fill + bytes.prefetch_useful + bytes.prefetch_wasted +
+                              bytes.prefetch_cancelled);
   EXPECT_LE(bytes.prefetch_late, bytes.prefetch_useful);
   LayerCounts sum;
   for (const LayerCounts& layer : metrics.layers) {
@@ -132,12 +132,16 @@ void expect_conserved(const ReplayMetrics& metrics) {
     sum.hit_on_time += layer.hit_on_time;
     sum.hit_late += layer.hit_late;
     sum.miss += layer.miss;
+    sum.host += layer.host;
+    sum.in_place += layer.in_place;
   }
   EXPECT_EQ(sum.requests, metrics.total.requests);
   EXPECT_EQ(sum.hit_on_time, metrics.total.hit_on_time);
   EXPECT_EQ(sum.hit_late, metrics.total.hit_late);
   EXPECT_EQ(sum.miss, metrics.total.miss);
-  EXPECT_EQ(sum.requests, sum.hit_on_time + sum.hit_late + sum.miss);
+  EXPECT_EQ(sum.host, metrics.total.host);
+  EXPECT_EQ(sum.in_place, metrics.total.in_place);
+  EXPECT_EQ(sum.requests, sum.hit_on_time + sum.hit_late + sum.miss + sum.host + sum.in_place);
   EXPECT_EQ(metrics.step_ns.size(), metrics.steps);
 }
 

@@ -35,6 +35,10 @@ GpuProfile draw_profile(Random& random) {
   profile.link_bytes_per_s = spread(random, 1e8, 1e11);
   profile.link_down_bytes_per_s = profile.link_bytes_per_s;
   const auto latency = [&] { return random.chance(0.2) ? 0U : between(random, 1, 4000); };
+  profile.host_cores = between(random, 1, 64);
+  profile.host_memory_bytes_per_s = spread(random, 1e8, 1e12);
+  profile.host_flops_per_s = spread(random, 1e9, 1e13);
+  profile.zero_copy_bytes_per_s = profile.link_bytes_per_s * (0.1 + 0.9 * random.uniform());
   profile.copy_latency_ns = latency();
   profile.launch_latency_ns = latency();
   profile.event_latency_ns = latency();
@@ -85,6 +89,10 @@ Replay draw_replay(Random& random, const ScenarioOptions& scenario, std::uint32_
   engine.bypass_prefill = random.chance(0.5);
   replay.schedule = {lanes, 0, between(random, 1, 16)};
   replay.preload = random.chance(0.2);
+  engine.miss.mode = one_of(random, std::vector{MissMode::copy, MissMode::host, MissMode::in_place,
+                                                MissMode::automatic, MissMode::automatic});
+  engine.miss.tokens_max = random.chance(0.9) ? lanes : between(random, 0, lanes);
+  engine.miss.fills_queued_max = between(random, 0, 4);
   return replay;
 }
 
@@ -125,7 +133,9 @@ std::string SimulationPlan::describe() const {
       << " + " << replay.predictor << ", slabs " << engine.cache.cache_slabs << " + "
       << engine.cache.staging_slabs << ", experts of " << scenario.expert_bytes << " bytes in chunks of "
       << engine.transfer.chunk_bytes << ", " << engine.transfer.chunks_in_flight << " in flight, lookahead "
-      << engine.prefetch.lookahead_layers << ", jitter " << jitter_fraction;
+      << engine.prefetch.lookahead_layers << ", misses " << miss_mode_name(engine.miss.mode) << " up to "
+      << engine.miss.tokens_max << " tokens, " << engine.miss.fills_queued_max << " fills, jitter "
+      << jitter_fraction;
   if (!fault) return out.str();
   out << "; " << device_call_name(fault->call) << " number " << fault->nth
       << (fault->kind == FaultKind::refused ? " refused" : " failed") << ", code "

@@ -32,7 +32,7 @@ TEST(GpuProfile, FiveAreShippedAndEveryNumberNamesItsSource) {
     EXPECT_EQ(load_gpu_profile(name).name, name);
     EXPECT_FALSE(load_gpu_profile(name).measured);
     const auto figures = gpu_profile_figures(name);
-    EXPECT_EQ(figures.size(), 13U);
+    EXPECT_EQ(figures.size(), 17U);
     for (const auto& figure : figures) EXPECT_GT(figure.source.size(), 10U) << figure.field;
   }
 }
@@ -60,14 +60,17 @@ TEST(GpuProfile, WrittenTextReadsBackToAnEqualProfile) {
     GpuProfile profile;
     profile.name = "machine-" + std::to_string(round);
     profile.memory_bytes = (1ULL << 20) + random.below((1ULL << 50) - (1ULL << 20));
-    for (auto* rate : {&profile.memory_bytes_per_s, &profile.flops_per_s, &profile.vector_flops_per_s,
-                       &profile.link_bytes_per_s, &profile.link_down_bytes_per_s}) {
+    for (auto* rate :
+         {&profile.memory_bytes_per_s, &profile.flops_per_s, &profile.vector_flops_per_s,
+          &profile.link_bytes_per_s, &profile.link_down_bytes_per_s, &profile.host_memory_bytes_per_s,
+          &profile.host_flops_per_s, &profile.zero_copy_bytes_per_s}) {
       *rate = std::pow(10.0, 6 + 8 * random.uniform());
     }
     for (auto* latency : {&profile.copy_latency_ns, &profile.launch_latency_ns, &profile.event_latency_ns,
                           &profile.host_submit_ns, &profile.host_wake_ns}) {
       *latency = random.below(1000000001);
     }
+    profile.host_cores = 1 + random.below(4096);
     profile.copy_rate_while_computing = 0.01 + 0.98 * random.uniform();
     profile.compute_rate_while_copying = 0.01 + 0.98 * random.uniform();
     profile.measured = random.chance(0.5);
@@ -112,6 +115,20 @@ TEST(GpuProfile, AFileFromBeforeTheVectorRateIsStillRead) {
   std::ofstream(file) << json.dump();
   EXPECT_EQ(gpu_profile_figures(file.string()).at(3).source, "not in the file: flops_per_s over 16");
   std::filesystem::remove(file);
+}
+
+TEST(GpuProfile, AFileThatSaysNothingOfItsHostGetsAnUsualOne) {
+  auto json = nlohmann::json::parse(shipped_text("h100-80gb"));
+  auto expected = load_gpu_profile("h100-80gb");
+  for (const char* field :
+       {"host_memory_bytes_per_s", "host_cores", "host_flops_per_s", "zero_copy_bytes_per_s"})
+    json.erase(field);
+  expected.host_memory_bytes_per_s = 4 * expected.link_bytes_per_s;
+  expected.host_cores = 16;
+  expected.host_flops_per_s = 16 * 32e9;
+  expected.zero_copy_bytes_per_s = 0.63 * expected.link_bytes_per_s;
+  EXPECT_EQ(parse_gpu_profile(json.dump(), "p"), expected);
+  EXPECT_EQ(with_host_figures(expected), expected);
 }
 
 TEST(GpuProfile, UnknownNamesAreNoDeviceAndMissingFilesBadInput) {

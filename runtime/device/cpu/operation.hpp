@@ -47,6 +47,7 @@ struct ExpertWork {
   float* output = nullptr;              // [rows.size(), hidden_size]
   std::span<const std::uint32_t> rows;  // the caller's; valid until the operation has finished
   std::uint32_t tokens = 0;
+  LinkKind link = LinkKind::none;  // up: the weights are read in place, over the link
   bool verify = false;
   std::span<const std::byte> verified;  // the slab's bytes that `checksum` is of
   std::uint64_t checksum = 0;

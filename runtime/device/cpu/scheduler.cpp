@@ -85,6 +85,11 @@ bool Scheduler::all_drained() const noexcept {
                      [](const auto& s) { return s == nullptr || s->finished == s->submitted; });
 }
 
+StreamRole Scheduler::role(StreamId id) {
+  const Lock lock(mutex_);
+  return stream(id).role;
+}
+
 StreamTimes Scheduler::times(StreamId id) {
   const Lock lock(mutex_);
   return stream(id).times;

@@ -60,7 +60,8 @@ class Scheduler {
   [[nodiscard]] bool has_come(Ticket ticket) const noexcept;
   [[nodiscard]] bool all_drained() const noexcept;
 
-  /// Throws Error{usage} for an unknown stream.
+  /// Throw Error{usage} for an unknown stream.
+  [[nodiscard]] StreamRole role(StreamId stream);
   [[nodiscard]] StreamTimes times(StreamId stream);
   void set_timeline(TimelineSink* sink);
   [[nodiscard]] std::uint64_t now_ns() const noexcept { return monotonic_ns() - origin_ns_; }
@@ -100,6 +101,8 @@ class Scheduler {
   template <class Work>
   void run_compute(StreamState& stream, const Operation& operation, const Work& work, Lock& lock);
   void take_link(StreamState& stream, LinkKind link, Lock& lock);
+  void give_link(LinkKind link) noexcept;
+  void hold_link(std::uint64_t size_bytes, std::uint64_t start_ns) const noexcept;
   void transfer(const CopyWork& work, std::uint64_t start_ns) const noexcept;
   void emit(TimelineSink* sink, const TimelineSpan& span) noexcept;
 

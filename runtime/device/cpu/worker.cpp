@@ -47,13 +47,22 @@ void Scheduler::run_copy(StreamState& own, const Operation& operation, const Cop
   }
   lock.lock();
   own.times.busy_ns += end_ns - start_ns;
-  if (work.link == LinkKind::none) return;
-  link_held_[static_cast<std::size_t>(work.link)] = false;
-  wake_all();
+  give_link(work.link);
+}
+
+/// An expert that is computed from weights in place holds the link as a copy of them would.
+constexpr LinkKind link_of(const ExpertWork& work) noexcept {
+  return work.link;
+}
+template <class Work>
+constexpr LinkKind link_of(const Work&) noexcept {
+  return LinkKind::none;
 }
 
 template <class Work>
 void Scheduler::run_compute(StreamState& own, const Operation& operation, const Work& work, Lock& lock) {
+  const LinkKind link = link_of(work);
+  if (link != LinkKind::none) take_link(own, link, lock);
   TimelineSink* const sink = sink_;
   lock.unlock();
   std::optional<Error> error;
@@ -66,6 +75,7 @@ void Scheduler::run_compute(StreamState& own, const Operation& operation, const 
     error = Error(ErrorCode::out_of_memory,
                   std::string("cpu device: workspace of an operation: ") + failed.what());
   }
+  if (link != LinkKind::none) hold_link(operation.bytes, start_ns);
   const std::uint64_t end_ns = now_ns();
   if (sink != nullptr) {
     emit(sink, {own.id, own.role, work.name, operation.tag, operation.bytes, start_ns, end_ns});
@@ -73,6 +83,7 @@ void Scheduler::run_compute(StreamState& own, const Operation& operation, const 
   lock.lock();
   own.times.busy_ns += end_ns - start_ns;
   if (error) latch(*error);
+  give_link(link);
 }
 
 void Scheduler::take_link(StreamState& own, LinkKind link, Lock& lock) {
@@ -80,6 +91,12 @@ void Scheduler::take_link(StreamState& own, LinkKind link, Lock& lock) {
   const auto yields = [&] { return own.role == StreamRole::prefetch_copy && demand_could_use(link); };
   while (held || yields()) sleep(own, lock);
   held = true;
+}
+
+void Scheduler::give_link(LinkKind link) noexcept {
+  if (link == LinkKind::none) return;
+  link_held_[static_cast<std::size_t>(link)] = false;
+  wake_all();
 }
 
 bool Scheduler::demand_could_use(LinkKind link) const noexcept {
@@ -101,8 +118,12 @@ bool Scheduler::next_uses(const StreamState& state, LinkKind link) const noexcep
 
 void Scheduler::transfer(const CopyWork& work, std::uint64_t start_ns) const noexcept {
   if (work.size_bytes != 0) std::memmove(work.destination, work.source, work.size_bytes);
-  if (work.link == LinkKind::none || link_bytes_per_s_ <= 0) return;
-  const double held_ns = static_cast<double>(work.size_bytes) / link_bytes_per_s_ * 1e9;
+  if (work.link != LinkKind::none) hold_link(work.size_bytes, start_ns);
+}
+
+void Scheduler::hold_link(std::uint64_t size_bytes, std::uint64_t start_ns) const noexcept {
+  if (link_bytes_per_s_ <= 0) return;
+  const double held_ns = static_cast<double>(size_bytes) / link_bytes_per_s_ * 1e9;
   sleep_until_ns(origin_ns_ + start_ns + static_cast<std::uint64_t>(held_ns));
 }
 

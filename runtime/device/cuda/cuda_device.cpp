@@ -9,6 +9,7 @@
 #include "runtime/base/log.hpp"
 #include "runtime/device/buffer_table.hpp"
 #include "runtime/device/cpu/clock.hpp"
+#include "runtime/device/cpu/resolve.hpp"
 #include "runtime/device/cuda/backoff.hpp"
 #include "runtime/device/cuda/event_table.hpp"
 #include "runtime/device/cuda/gpu.hpp"
@@ -162,6 +163,7 @@ class CudaDeviceOnRuntime final : public CudaDevice {
     status_.refuse_if_lost(where);
     make_current(options_.ordinal, status_);
   }
+  void launch_on_host(StreamState& to, const ComputeOp& op, std::uint64_t tag);
   [[nodiscard]] bool passed(cudaEvent_t event, const char* where);
   void submit_all_copies() {
     streams_.for_each([&](StreamState& stream) { stream.submit_copies(status_); });
@@ -171,6 +173,9 @@ class CudaDeviceOnRuntime final : public CudaDevice {
   void throw_what_came() {
     status_.throw_pending();
     alarm_.throw_if_rung();
+    streams_.for_each([](StreamState& stream) {
+      if (stream.host_calls) stream.host_calls->throw_if_failed();
+    });
   }
 
   DeviceInfo info_;
@@ -205,7 +210,9 @@ void CudaDeviceOnRuntime::launch(StreamId stream, const ComputeOp& op, std::uint
   enter("launch");
   check_compute_op(memory_.buffers(), op);
   StreamState& to = streams_[stream];
+  check_stream_takes(memory_.buffers(), to.role, op);
   to.submit_copies(status_);
+  if (to.role == StreamRole::host_compute) return launch_on_host(to, op, tag);
   std::visit(
       [&](const auto& one) {
         const bool is_expert = std::holds_alternative<ExpertOp>(op);
@@ -214,6 +221,16 @@ void CudaDeviceOnRuntime::launch(StreamId stream, const ComputeOp& op, std::uint
         to.clock.end(one.name, tag, bytes_of(one));
       },
       op);
+}
+
+/// By the reference, on the addresses that the host knows the views by.
+void CudaDeviceOnRuntime::launch_on_host(StreamState& to, const ComputeOp& op, std::uint64_t tag) {
+  const cpu::Operation operation = cpu::resolve_compute(memory_.buffers(), op, tag);
+  const auto& work = std::get<cpu::ExpertWork>(operation.work);
+  const NvtxRange range({work.name, tag, true, options_.experts, operation.bytes});
+  to.clock.begin();
+  to.host_calls->launch(to.get(), work, tag);
+  to.clock.end(work.name, tag, operation.bytes);
 }
 
 void CudaDeviceOnRuntime::record(StreamId stream, EventId event) {

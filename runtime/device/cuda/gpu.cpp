@@ -83,6 +83,8 @@ GpuFigures ask_figures(const cudaDeviceProp& properties, int ordinal) {
 
 int StreamPriorities::of(StreamRole role) const noexcept {
   if (role == StreamRole::demand_copy) return demand_copy;
+  // A layer waits for what the host computes as it does for a copy.
+  if (role == StreamRole::host_compute) return demand_copy;
   return role == StreamRole::compute ? compute : prefetch_copy;
 }
 

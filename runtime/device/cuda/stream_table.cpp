@@ -20,7 +20,8 @@ OwnedStream::~OwnedStream() {
 
 StreamState::StreamState(Status& status, const ClockOptions& clock_options, int priority, StreamId own_id,
                          StreamRole own_role, const BlasOptions& blas_options)
-    : handle(status, priority),
+    : device_status(status),
+      handle(status, priority),
       id(own_id),
       role(own_role),
       clock(status, clock_options, handle.get(), own_id, own_role),
@@ -28,6 +29,11 @@ StreamState::StreamState(Status& status, const ClockOptions& clock_options, int 
       indices(status, handle.get()) {
   if (role == StreamRole::compute && blas_options.workspace_bytes != 0)
     blas = BlasHandle(blas_options, handle.get(), status);
+  if (role == StreamRole::host_compute) host_calls = std::make_unique<HostCalls>(status);
+}
+
+StreamState::~StreamState() {
+  if (host_calls && device_status.lost()) HostCalls::abandon(std::move(host_calls));
 }
 
 void StreamState::submit_copies(Status& status) {

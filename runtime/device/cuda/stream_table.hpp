@@ -11,6 +11,7 @@
 #include "runtime/device/cuda/copy_batch.hpp"
 #include "runtime/device/cuda/device_memory.hpp"
 #include "runtime/device/cuda/gpu.hpp"
+#include "runtime/device/cuda/host_calls.hpp"
 #include "runtime/device/cuda/index_ring.hpp"
 #include "runtime/device/cuda/operation_clock.hpp"
 #include "runtime/device/cuda/status.hpp"
@@ -36,7 +37,11 @@ class OwnedStream {
 struct StreamState {
   StreamState(Status& status, const ClockOptions& clock_options, int priority, StreamId own_id,
               StreamRole own_role, const BlasOptions& blas_options);
+  StreamState(const StreamState&) = delete;
+  StreamState& operator=(const StreamState&) = delete;
+  ~StreamState();
 
+  Status& device_status;
   OwnedStream handle;
   StreamId id;
   StreamRole role;
@@ -44,9 +49,10 @@ struct StreamState {
   CopyBatch copies;
   Scratch scratch;
   IndexRing indices;
-  BlasHandle blas;          // of compute streams
-  DeviceMemory checksum;    // [1] uint64, made when a slab is first verified
-  std::uint64_t layer = 0;  // of the latest dense operation, for NVTX
+  BlasHandle blas;                        // of compute streams
+  std::unique_ptr<HostCalls> host_calls;  // of host_compute streams; null: of others
+  DeviceMemory checksum;                  // [1] uint64, made when a slab is first verified
+  std::uint64_t layer = 0;                // of the latest dense operation, for NVTX
 
   [[nodiscard]] cudaStream_t get() const noexcept { return handle.get(); }
   /// Submits the copies that were kept back; before anything else is submitted to the stream.

@@ -23,6 +23,8 @@ const char* role_name(StreamRole role) {
       return "demand copy";
     case StreamRole::prefetch_copy:
       return "prefetch copy";
+    case StreamRole::host_compute:
+      return "host compute";
   }
   return "unknown";
 }

@@ -85,7 +85,7 @@ void OrderChecker::host_saw_all_of(StreamSlot slot) noexcept {
 }
 
 void OrderChecker::verify(StreamSlot slot, const ExpertOp& op) {
-  if (wrong_content_) return;
+  if (wrong_content_ || op.slab.slice(0, op.source.size_bytes) == op.source) return;
   std::uint64_t offset_bytes = 0;
   if (units_.is_copy_of(op.slab.slice(0, op.source.size_bytes), op.source, &offset_bytes)) return;
   wrong_content_ = fmt::format(

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <utility>
 
 #include "runtime/base/checked.hpp"
@@ -10,15 +9,8 @@
 namespace prophet::sim {
 namespace {
 
-constexpr unsigned fraction_bits = 16;
-constexpr std::uint64_t full_rate = 1ULL << fraction_bits;
+constexpr unsigned fraction_bits = SharedRates::fraction_bits;
 constexpr std::size_t compute = static_cast<std::size_t>(Engine::compute);
-constexpr std::size_t copy_up = static_cast<std::size_t>(Engine::copy_up);
-
-std::uint64_t fixed_rate(double share) {
-  const auto rate = static_cast<std::uint64_t>(std::llround(share * static_cast<double>(full_rate)));
-  return std::clamp<std::uint64_t>(rate, 1, full_rate);
-}
 
 constexpr std::uint32_t bit(StreamSlot slot) {
   return 1U << slot;
@@ -41,10 +33,7 @@ bool goes_first(StreamRole a, std::uint64_t a_order, StreamRole b, std::uint64_t
 }  // namespace
 
 Queues::Queues(const GpuProfile& profile, RecordPool& records)
-    : records_(records),
-      event_latency_ns_(profile.event_latency_ns),
-      shared_rate_{fixed_rate(profile.compute_rate_while_copying),
-                   fixed_rate(profile.copy_rate_while_computing)} {}
+    : records_(records), event_latency_ns_(profile.event_latency_ns), rates_(profile) {}
 
 void Queues::open(StreamSlot slot, StreamId id, StreamRole role) {
   StreamState& stream = streams_[slot];
@@ -132,11 +121,7 @@ void Queues::start(const Next& next) {
   engine.since_ns = next.time_ns;
   engine.left = streams_[next.slot].ops.front().work.duration_ns << fraction_bits;
   engine.rate = 0;
-  if (next.engine <= copy_up) {
-    rebalance(next.time_ns);
-  } else {
-    set_rate(engine, full_rate, next.time_ns);
-  }
+  rebalance(next.time_ns);
 }
 
 void Queues::finish(const Next& next) {
@@ -144,7 +129,7 @@ void Queues::finish(const Next& next) {
   StreamState& stream = streams_[next.slot];
   engine.running = false;
   engine.free_ns = next.time_ns;
-  if (next.engine <= copy_up) rebalance(next.time_ns);
+  rebalance(next.time_ns);
   const Op& op = stream.ops.front();
   stream.times.busy_ns += next.time_ns - engine.start_ns;
   stream.ready_ns = next.time_ns;
@@ -154,9 +139,13 @@ void Queues::finish(const Next& next) {
 }
 
 void Queues::rebalance(std::uint64_t time_ns) noexcept {
-  const bool both = engines_[compute].running && engines_[copy_up].running;
-  for (const std::size_t index : {compute, copy_up}) {
-    if (engines_[index].running) set_rate(engines_[index], both ? shared_rate_[index] : full_rate, time_ns);
+  SharedRates::Running running;
+  for (std::size_t index = 0; index < engines; ++index) running.engine[index] = engines_[index].running;
+  const EngineState& computing = engines_[compute];
+  running.in_place = computing.running && streams_[computing.slot].ops.front().work.in_place;
+  for (std::size_t index = 0; index < engines; ++index) {
+    if (engines_[index].running)
+      set_rate(engines_[index], rates_.of(static_cast<Engine>(index), running), time_ns);
   }
 }
 

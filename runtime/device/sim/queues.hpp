@@ -6,6 +6,7 @@
 #include "runtime/device/device.hpp"
 #include "runtime/device/sim/records.hpp"
 #include "runtime/device/sim/ring.hpp"
+#include "runtime/device/sim/shared_rates.hpp"
 #include "runtime/device/sim/timing.hpp"
 
 namespace prophet::sim {
@@ -21,8 +22,8 @@ namespace prophet::sim {
 /// Causality: an operation starts at or after its submission, so whoever calls run_until(t) promises to
 /// submit nothing more at or before t.
 ///
-/// Coupling: while the compute queue and the upward engine both run, each goes at its share of its own rate.
-/// Progress is in integers of 2^-16 ns, re-evaluated at each start and finish.
+/// Coupling: what runs at once may slow each other, see shared_rates.hpp. Progress is in integers of 2^-16
+/// ns, re-evaluated at each start and finish.
 class Queues {
  public:
   Queues(const GpuProfile& profile, RecordPool& records);
@@ -50,6 +51,7 @@ class Queues {
   /// When all that was submitted to the stream has completed. REQUIRES: nothing of the stream is pending.
   [[nodiscard]] std::uint64_t drained_ns(StreamSlot slot) const noexcept { return streams_[slot].ready_ns; }
   [[nodiscard]] bool drained(StreamSlot slot) const noexcept { return streams_[slot].ops.empty(); }
+  [[nodiscard]] StreamRole role(StreamSlot slot) const noexcept { return streams_[slot].role; }
   [[nodiscard]] StreamTimes times(StreamSlot slot) const noexcept { return streams_[slot].times; }
 
  private:
@@ -106,7 +108,7 @@ class Queues {
   RecordPool& records_;
   TimelineSink* sink_ = nullptr;
   std::uint64_t event_latency_ns_;
-  std::uint64_t shared_rate_[2];  // [2^-16] of compute while copying, of the upward copy while computing
+  SharedRates rates_;
   std::array<StreamState, limits::streams_max> streams_;
   std::array<EngineState, engines> engines_;
   std::uint32_t parked_ = 0;  // bit mask of the streams whose front waits for a record not yet completed

@@ -24,10 +24,14 @@ Timing::Timing(const GpuProfile& profile, double jitter_fraction, std::uint64_t 
       up_ns_per_byte_(ns_per_s / profile.link_bytes_per_s),
       down_ns_per_byte_(ns_per_s / profile.link_down_bytes_per_s),
       memory_ns_per_byte_(ns_per_s / profile.memory_bytes_per_s),
-      ns_per_flop_(ns_per_s / profile.flops_per_s) {}
+      ns_per_flop_(ns_per_s / profile.flops_per_s),
+      host_latency_ns_(static_cast<double>(profile.host_wake_ns)),
+      host_ns_per_byte_(ns_per_s / profile.host_memory_bytes_per_s),
+      host_ns_per_flop_(ns_per_s / profile.host_flops_per_s),
+      in_place_ns_per_byte_(ns_per_s / profile.zero_copy_bytes_per_s) {}
 
 Work Timing::copy(MemoryKind destination, MemoryKind source, std::uint64_t bytes) {
-  Work work{"copy", Engine::copy_up, bytes, 0};
+  Work work{"copy", Engine::copy_up, false, bytes, 0};
   double ns_per_byte = up_ns_per_byte_;
   if (source == MemoryKind::device) {
     const bool within = destination == MemoryKind::device;
@@ -38,12 +42,18 @@ Work Timing::copy(MemoryKind destination, MemoryKind source, std::uint64_t bytes
   return work;
 }
 
-Work Timing::launch(const ComputeOp& op) {
+Work Timing::launch(const ComputeOp& op, Placement placement) {
   const Reads read = std::visit([](const auto& one) { return reads(one); }, op);
-  const double memory_ns = static_cast<double>(read.bytes) * memory_ns_per_byte_;
-  const double arithmetic_ns = static_cast<double>(read.flops) * ns_per_flop_;
-  return {read.name, Engine::compute, read.bytes,
-          jittered(launch_latency_ns_ * read.kernels + std::max(memory_ns, arithmetic_ns))};
+  const auto bytes = static_cast<double>(read.bytes);
+  const auto flops = static_cast<double>(read.flops);
+  if (placement == Placement::on_host) {
+    const double work_ns = std::max(bytes * host_ns_per_byte_, flops * host_ns_per_flop_);
+    return {read.name, Engine::host, false, read.bytes, jittered(host_latency_ns_ + work_ns)};
+  }
+  const bool in_place = placement == Placement::in_place;
+  const double memory_ns = bytes * (in_place ? in_place_ns_per_byte_ : memory_ns_per_byte_);
+  return {read.name, Engine::compute, in_place, read.bytes,
+          jittered(launch_latency_ns_ * read.kernels + std::max(memory_ns, flops * ns_per_flop_))};
 }
 
 Timing::Reads Timing::reads(const DenseOp& op) {

@@ -9,13 +9,21 @@
 namespace prophet::sim {
 
 /// What runs one operation at a time.
-enum class Engine : std::uint8_t { compute, copy_up, copy_down };
-inline constexpr std::size_t engines = 3;
+enum class Engine : std::uint8_t { compute, copy_up, copy_down, host };
+inline constexpr std::size_t engines = 4;
+
+/// Where an operation runs and where an expert's weights are.
+enum class Placement : std::uint8_t {
+  on_device,
+  in_place,  ///< on the device, with weights that it reads over the link
+  on_host,   ///< on the host's cores
+};
 
 /// One operation for an engine, before it is queued.
 struct Work {
   const char* name = "";  ///< static storage, for the timeline
   Engine engine = Engine::compute;
+  bool in_place = false;          ///< it computes and reads over the link
   std::uint64_t bytes = 0;        ///< what it copies or reads
   std::uint64_t duration_ns = 0;  ///< when it has the machine to itself
 };
@@ -24,7 +32,9 @@ struct Work {
 ///   copy    copy_latency + bytes / rate of the engine; device to device runs on the compute queue at half
 ///   the
 ///           memory bandwidth, since each byte is read and written; host to host takes the upward link
-///   launch  launch_latency of each of its kernels + max(bytes read / memory bandwidth, flops / compute rate)
+///   launch  launch_latency of each of its kernels + max(bytes read / memory bandwidth, flops / compute rate); in place, the weights
+///           come at zero_copy_bytes_per_s; on the host, host_wake for the latency, because a thread has to
+///           notice, and the host's memory bandwidth and arithmetic
 /// each times a draw from [1, 1 + jitter_fraction], in the order of submission, and at most duration_max_ns.
 class Timing {
  public:
@@ -34,7 +44,7 @@ class Timing {
   Timing(const GpuProfile& profile, double jitter_fraction, std::uint64_t seed);
 
   [[nodiscard]] Work copy(MemoryKind destination, MemoryKind source, std::uint64_t bytes);
-  [[nodiscard]] Work launch(const ComputeOp& op);
+  [[nodiscard]] Work launch(const ComputeOp& op, Placement placement);
 
  private:
   struct Reads {
@@ -58,6 +68,10 @@ class Timing {
   double down_ns_per_byte_;
   double memory_ns_per_byte_;
   double ns_per_flop_;
+  double host_latency_ns_;
+  double host_ns_per_byte_;
+  double host_ns_per_flop_;
+  double in_place_ns_per_byte_;
 };
 
 }  // namespace prophet::sim

@@ -90,10 +90,12 @@ LiveSession::LiveSession(LiveSessionOptions options, std::span<const LiveRequest
 
 std::unique_ptr<EvictionPolicy> LiveSession::policy(const ReplayCase& what) {
   const bool policy_learns = policy_needs_training(what.policy);
-  if (options_.training == nullptr && (policy_learns || predictor_needs_training(what.predictor))) {
-    throw Error(ErrorCode::usage,
-                fmt::format("{} learns from a routing trace of the model: expected --train-trace",
-                            policy_learns ? "policy " + what.policy : "predictor " + what.predictor));
+  const bool learns = policy_learns || predictor_needs_training(what.predictor);
+  if (options_.training == nullptr && (learns || needs_placement(what.miss))) {
+    throw Error(ErrorCode::usage, fmt::format("{} learns from a routing trace of the model: expected --train-trace",
+                                              policy_learns ? "policy " + what.policy
+                                              : learns      ? "predictor " + what.predictor
+                                                            : fmt::format("--miss {}", miss_mode_name(what.miss))));
   }
   PolicyOptions policy_options;
   policy_options.grid = weights_->config().shape.grid;
@@ -172,6 +174,8 @@ LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const Continuo
   engine.prefetch.ranked_experts = 2 * config.shape.top_k * decode_options.lanes;
   engine.prefetch.width =
       what.prefetch_width != 0 ? what.prefetch_width : config.shape.top_k * decode_options.lanes;
+  engine.miss.mode = what.miss;
+  engine.miss.tokens_max = decode_options.lanes;
   engine.verify = options_.verify;
   engine.bypass_prefill = options_.bypass_prefill;
   auto* const by_forecast = dynamic_cast<ForecastPolicy*>(eviction.get());
@@ -185,7 +189,11 @@ LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const Continuo
   if (logs) model.set_sink(&log);
   ContinuousDecode decode(loop, model, requests_, config.eos_ids, context_tokens_, decode_options, on_token);
   loop.expect_steps(steps_at_most(requests_));
-  if (preload) loop.preload();
+  if (preload) {
+    loop.preload();
+  } else if (what.miss != MissMode::copy && !popularity_.empty()) {
+    loop.preload(most_wanted(popularity_, what.slabs));
+  }
   while (decode.step()) {
   }
   LiveRow live_row;
@@ -197,6 +205,7 @@ LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const Continuo
   row.device_bytes = row.slab_bytes + model.device_bytes();
   row.total_ns_min = row.total_ns_max = row.metrics.total_ns;
   live_row.continuations.assign(decode.continuations().begin(), decode.continuations().end());
+  if (loop.miss_costs() != nullptr) miss_costs_ = row.miss_costs = *loop.miss_costs();
   if (!expert_requests_) expert_requests_ = log.groups();
   return live_row;
 }
@@ -246,6 +255,7 @@ ClairvoyantBound LiveSession::bound(const ReplayCase& like) {
   bound.bytes = bound.misses * weights_->layout().size_bytes;
   bound.copy_ns = static_cast<std::uint64_t>(static_cast<double>(bound.bytes) / link_bytes_per_s_ * 1e9);
   bound.compute_ns = all_resident().row.metrics.decode().compute_ns;
+  if (like.miss != MissMode::copy) bound.with_host_ns = least_with_host_ns(bound, miss_costs_);
   return bound;
 }
 

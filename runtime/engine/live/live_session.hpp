@@ -63,6 +63,7 @@ class LiveSession {
   [[nodiscard]] const LiveRow& on_demand_lru(const ReplayCase& like);
   /// Where the device has not the memory for it, the row says that it did not run.
   [[nodiscard]] const LiveRow& all_resident();
+  /// Of a case that computes misses elsewhere, also of link and host at once. REQUIRES: such a one has run.
   [[nodiscard]] ClairvoyantBound bound(const ReplayCase& like);
   /// Distinct experts of every layer of every pass, which no case changes.
   [[nodiscard]] const RequestGroups& requests_of_experts();
@@ -98,6 +99,7 @@ class LiveSession {
   std::optional<RequestGroups> expert_requests_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, LiveRow> lru_rows_;  ///< slabs, staging
   std::optional<LiveRow> resident_row_;
+  MissCosts miss_costs_;  ///< as the latest run that did not copy all misses found them
 };
 
 }  // namespace prophet

@@ -59,6 +59,7 @@ inline constexpr std::uint32_t checkpoint_shards_max = 4096;
 // GPU profiles.
 inline constexpr std::uint32_t profile_name_characters_max = 64;
 inline constexpr double profile_latency_ns_max = 1e9;
+inline constexpr std::uint64_t host_cores_max = 4096;
 
 // Replays.
 inline constexpr std::uint32_t lanes_max = 1024;

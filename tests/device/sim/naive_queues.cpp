@@ -134,9 +134,23 @@ class NaiveQueues {
   }
 
   void progress() {
-    const bool both = engines_[0] && engines_[1];
-    const double shares[] = {both ? profile_.compute_rate_while_copying : 1.0,
-                             both ? profile_.copy_rate_while_computing : 1.0, 1.0};
+    const double link = profile_.link_bytes_per_s;
+    const double memory = profile_.host_memory_bytes_per_s;
+    const bool in_place = engines_[0] && program_[heads_[engines_[0]->stream].op].in_place;
+    double leaves = (engines_[1] ? link : 0) + (in_place ? profile_.zero_copy_bytes_per_s : 0);
+    double shares[] = {1.0, 1.0, 1.0, 1.0};
+    if (in_place && engines_[1]) {
+      shares[0] = shares[1] = link / leaves;
+      leaves = link;
+    } else if (engines_[0] && engines_[1]) {
+      shares[0] = profile_.compute_rate_while_copying;
+      shares[1] = profile_.copy_rate_while_computing;
+    }
+    if (engines_[3]) {
+      shares[3] = memory / (memory + leaves);
+      shares[1] *= shares[3];
+      if (in_place) shares[0] *= shares[3];
+    }
     for (std::size_t index = 0; index < engines_.size(); ++index) {
       if (engines_[index]) engines_[index]->left -= std::llround(shares[index] * 65536);
     }
@@ -146,7 +160,7 @@ class NaiveQueues {
   const std::vector<StreamRole>& roles_;
   const std::vector<NaiveOp>& program_;
   std::vector<Head> heads_;
-  std::array<std::optional<Running>, 3> engines_;
+  std::array<std::optional<Running>, 4> engines_;
   NaiveTimes times_;
   std::uint64_t now_ns_ = 0;
 };

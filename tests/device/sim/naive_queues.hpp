@@ -13,7 +13,8 @@ struct NaiveOp {
   enum class Kind : std::uint8_t { work, record, wait };
   Kind kind = Kind::work;
   std::size_t stream = 0;
-  std::size_t engine = 0;  ///< 0 compute, 1 up, 2 down
+  std::size_t engine = 0;  ///< 0 compute, 1 up, 2 down, 3 host
+  bool in_place = false;   ///< of compute: it reads over the link
   std::uint64_t duration_ns = 0;
   std::uint64_t tag = 0;
   std::size_t record = 0;

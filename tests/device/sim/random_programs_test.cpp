@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <tuple>
 
 #include "runtime/base/random.hpp"
@@ -19,6 +20,10 @@ GpuProfile random_profile(Random& random) {
   profile.host_wake_ns = random.below(20);
   profile.compute_rate_while_copying = shares[random.below(5)];
   profile.copy_rate_while_computing = shares[random.below(5)];
+  profile.host_cores = 4;
+  profile.host_memory_bytes_per_s = 1e9 * static_cast<double>(1 + random.below(8));
+  profile.host_flops_per_s = 1e12;
+  profile.zero_copy_bytes_per_s = 1e9 / static_cast<double>(1 + random.below(4));
   return profile;
 }
 
@@ -29,9 +34,9 @@ class RandomProgram {
   explicit RandomProgram(std::uint64_t seed) : random_(seed), profile_(random_profile(random_)) {
     device_ = make_sim_device(profile_, {0, 0, false});
     device_->set_timeline(&log_);
-    const std::size_t streams = 3 + random_.below(4);
+    const std::size_t streams = 4 + random_.below(4);
     for (std::size_t i = 0; i < streams; ++i) {
-      roles_.push_back(static_cast<StreamRole>(i < 3 ? i : random_.below(3)));
+      roles_.push_back(static_cast<StreamRole>(i < 4 ? i : random_.below(4)));
       streams_.push_back(device_->create_stream(roles_.back()));
     }
     host_ = device_->allocate(MemoryKind::host_pinned, 1000);
@@ -73,16 +78,40 @@ class RandomProgram {
 
   void submit_work() {
     NaiveOp& op = submit(NaiveOp::Kind::work);
+    const bool on_host = roles_[op.stream] == StreamRole::host_compute;
     op.engine = random_.below(3);
     op.tag = program_.size();
     const std::uint64_t bytes = 1 + random_.below(60);
     op.duration_ns = op.engine == 2 ? 2 * bytes : bytes;
     const StreamId stream = streams_[op.stream];
+    if (op.engine == 0 && (on_host || random_.chance(0.3))) return submit_expert(op, stream, on_host, bytes);
     const BufferView above = host_.slice(0, bytes);
     const BufferView below = memory_.slice(0, bytes);
     if (op.engine == 0) device_->launch(stream, DenseOp{{}, memory_, 1, 1, bytes * 1000}, op.tag);
     if (op.engine == 1) device_->copy(stream, below, above, op.tag);
     if (op.engine == 2) device_->copy(stream, above, below, op.tag);
+  }
+
+  /// Of weights in host memory, so many flops that they decide.
+  void submit_expert(NaiveOp& op, StreamId stream, bool on_host, std::uint64_t ns) {
+    static constexpr std::uint32_t rows[] = {0};
+    op.engine = on_host ? 3 : 0;
+    op.in_place = !on_host;
+    op.duration_ns = ns + (on_host ? profile_.host_wake_ns : 0);
+    ExpertOp expert;
+    expert.slab = host_.slice(0, 0);
+    expert.hidden = on_host ? host_ : memory_;
+    expert.output = on_host ? host_ : memory_;
+    expert.rows = rows;
+    expert.hidden_size = 1;
+    expert.flops = ns * 1000;
+    // Four bytes of activations are the least that an expert reads.
+    op.duration_ns = std::max(op.duration_ns, smallest_ns(on_host));
+    device_->launch(stream, expert, op.tag);
+  }
+  [[nodiscard]] std::uint64_t smallest_ns(bool on_host) const {
+    if (on_host) return profile_.host_wake_ns + std::llround(4e9 / profile_.host_memory_bytes_per_s);
+    return static_cast<std::uint64_t>(std::llround(4e9 / profile_.zero_copy_bytes_per_s));
   }
 
   void submit_record(std::size_t event) {

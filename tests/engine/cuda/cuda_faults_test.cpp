@@ -36,6 +36,7 @@ struct Way {
   bool batch_copies;
   bool time_operations;
   std::uint32_t captured_tokens;
+  MissMode miss = MissMode::copy;
 };
 
 void PrintTo(const Way& way, std::ostream* out) {
@@ -43,9 +44,14 @@ void PrintTo(const Way& way, std::ostream* out) {
 }
 
 constexpr Way ways[] = {
-    {"OnDemand", "none", true, true, true, 0},      {"Prefetching", "oracle", true, true, true, 0},
-    {"Unverified", "oracle", false, true, true, 0}, {"PlainCopies", "oracle", true, false, true, 0},
-    {"Captured", "none", true, true, true, 1},      {"Untimed", "oracle", false, true, false, 0},
+    {"OnDemand", "none", true, true, true, 0},
+    {"Prefetching", "oracle", true, true, true, 0},
+    {"Unverified", "oracle", false, true, true, 0},
+    {"PlainCopies", "oracle", true, false, true, 0},
+    {"Captured", "none", true, true, true, 1},
+    {"Untimed", "oracle", false, true, false, 0},
+    {"OnTheHost", "none", true, true, true, 0, MissMode::host},
+    {"InPlace", "none", true, true, true, 0, MissMode::in_place},
 };
 
 /// How a replay ended: with a digest of its outputs, or with an error.
@@ -69,6 +75,8 @@ class CudaFaults : public ::testing::TestWithParam<Way> {
     how_.engine.verify = GetParam().verify;
     how_.engine.cache = {4, 2};
     how_.engine.captured_tokens = GetParam().captured_tokens;
+    how_.engine.miss.mode = GetParam().miss;
+    how_.engine.miss.tokens_max = 1;
     how_.schedule.steps = 3;
     options_.batch_copies = GetParam().batch_copies;
     options_.crossover_rows = 2;  // experts with one row take the few-token way, others that of cuBLAS

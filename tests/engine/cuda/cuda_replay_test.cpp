@@ -64,6 +64,27 @@ TEST_F(CudaReplay, OutputsDependOnNeitherCacheNorPrefetch) {
   }
 }
 
+TEST_F(CudaReplay, MissesComputedElsewhereGiveWhatCopiedOnesGive) {
+  const Scenario scenario(sizes);
+  Replay how = scenario.middling();
+  how.schedule.lanes = 2;
+  const std::uint64_t copied = scenario.replay(*device_, how).outputs_digest;
+  how.engine.miss.tokens_max = 2;
+  how.engine.miss.mode = MissMode::in_place;
+  const ReplayMetrics in_place = scenario.replay(*device_, how);
+  expect_conserved(in_place);
+  EXPECT_GT(in_place.total.in_place, 0U);
+  EXPECT_EQ(in_place.outputs_digest, copied) << "the same kernel on the same bytes";
+  for (const MissMode mode : {MissMode::host, MissMode::automatic}) {
+    how.engine.miss.mode = mode;
+    const ReplayMetrics found = scenario.replay(*device_, how);
+    expect_conserved(found);
+    EXPECT_EQ(found.total.requests, in_place.total.requests);
+    EXPECT_NE(found.outputs_digest, 0U);
+    EXPECT_TRUE(found.total.host > 0 || mode == MissMode::automatic);
+  }
+}
+
 /// Batches and prefill passes in which experts have rows on both sides of the crossover.
 class CudaReplayOfManyTokens : public CudaReplay {
  protected:
