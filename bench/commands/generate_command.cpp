@@ -221,8 +221,9 @@ void generate(GenerateArguments& arguments) {
   check_writable(arguments.timeline_path);
   check_writable(arguments.json_path);
   check_writable(arguments.csv_path);
-  arguments.live.learns =
-      policy_needs_training(arguments.what.policy) || predictor_needs_training(arguments.what.predictor);
+  arguments.live.learns = policy_needs_training(arguments.what.policy) ||
+                          predictor_needs_training(arguments.what.predictor) ||
+                          parse_miss_mode(arguments.miss) != MissMode::copy;
   const auto loaded = load_live(arguments.live);
   if (!loaded->is_text && !arguments.live.quiet)
     fmt::print(stderr, "prophet: the model's tokens are not bytes: ids are printed instead of text\n");
@@ -285,7 +286,7 @@ void add_generate_command(CLI::App& app) {
                       "Experts prefetched a layer at most; 0: top-k x batch");
   command
       ->add_option("--miss", arguments->miss,
-                   "copy; host, in-place (with --train-trace, whose hottest experts are then resident); auto")
+                   "copy; host, in-place (the hottest experts of the training trace are then resident); auto")
       ->capture_default_str();
   command->add_option("--compare-device", arguments->compare_device,
                       "Compare the first row's logits with those of this device, such as cpu beside --device "

@@ -60,8 +60,8 @@ struct ClairvoyantBound {
 [[nodiscard]] std::uint64_t least_with_host_ns(const ClairvoyantBound& bound,
                                                const MissCosts& costs) noexcept;
 
-/// Whether the experts most wanted in training have to be there before the first step, because no miss would ever
-/// bring one. `automatic` begins with them too where there is training, but needs none.
+/// Whether the experts most wanted in training have to be there before the first step, because no miss would
+/// ever bring one. `automatic` begins with them too where there is training, but needs none.
 [[nodiscard]] constexpr bool needs_placement(MissMode mode) noexcept {
   return mode == MissMode::host || mode == MissMode::in_place;
 }

@@ -112,6 +112,38 @@ TEST_P(Conformance, TheHostComputesWhatTheReferenceComputesAndTheDeviceReadsItIn
   expect_floats(floats(in_place_back), expected);
 }
 
+TEST_P(Conformance, TheHostComputesWhatIsQueuedEachAsItWasAsked) {
+  if (!has_bytes()) GTEST_SKIP() << "this device has no bytes";
+  Random random(fresh_seed());
+  constexpr std::size_t asked = 40;
+  const std::uint64_t slab_bytes = bytes_of(3 * width * hidden_size);
+  const std::uint64_t row_bytes = bytes_of(hidden_size);
+  const BufferView store = pinned(slab_bytes);
+  const BufferView hidden = pinned(tokens * row_bytes);
+  const BufferView output = pinned(asked * row_bytes);
+  const std::vector<float> slab = random_floats(random, 3 * width * hidden_size);
+  const std::vector<float> values = random_floats(random, tokens * hidden_size);
+  put_floats(store, slab);
+  put_floats(hidden, values);
+  const std::vector<std::uint32_t> each_row = {0, 1, 2};
+  const Stream host(device(), StreamRole::host_compute);
+  for (std::size_t i = 0; i < asked; ++i) {
+    const auto row = std::span(each_row).subspan(i % tokens, 1);
+    const BufferView to = output.slice(i * row_bytes, row_bytes);
+    device().launch(host.id(), ExpertOp{store, store, hidden, to, row, hidden_size, 0, 0, false}, i);
+  }
+  device().synchronize();
+  const auto expert = kernels::expert_matrices(slab.data(), slab_bytes, hidden_size);
+  std::vector<float> workspace(10'000);
+  for (std::size_t i = 0; i < asked; ++i) {
+    std::vector<float> expected(hidden_size);
+    EXPECT_EQ(kernels::expert_ffn(expert, values.data(), tokens, std::span(each_row).subspan(i % tokens, 1),
+                                  expected.data(), workspace.data()),
+              kernels::Status::ok);
+    EXPECT_EQ(floats(output.slice(i * row_bytes, row_bytes)), expected) << "operation " << i;
+  }
+}
+
 TEST_P(Conformance, AHostStreamTakesExpertsInPinnedMemoryOnly) {
   const std::vector<std::uint32_t> rows = {0};
   const BufferView here = pinned(bytes_of(3 * width * hidden_size));

@@ -92,10 +92,11 @@ std::unique_ptr<EvictionPolicy> LiveSession::policy(const ReplayCase& what) {
   const bool policy_learns = policy_needs_training(what.policy);
   const bool learns = policy_learns || predictor_needs_training(what.predictor);
   if (options_.training == nullptr && (learns || needs_placement(what.miss))) {
-    throw Error(ErrorCode::usage, fmt::format("{} learns from a routing trace of the model: expected --train-trace",
-                                              policy_learns ? "policy " + what.policy
-                                              : learns      ? "predictor " + what.predictor
-                                                            : fmt::format("--miss {}", miss_mode_name(what.miss))));
+    throw Error(ErrorCode::usage,
+                fmt::format("{} learns from a routing trace of the model: expected --train-trace",
+                            policy_learns ? "policy " + what.policy
+                            : learns      ? "predictor " + what.predictor
+                                          : fmt::format("--miss {}", miss_mode_name(what.miss))));
   }
   PolicyOptions policy_options;
   policy_options.grid = weights_->config().shape.grid;
