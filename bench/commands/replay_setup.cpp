@@ -149,9 +149,10 @@ void add_replay_options(CLI::App& command, ReplaySetup& setup) {
   command.add_option("--prefetch-width", setup.prefetch_width,
                      "Experts prefetched a layer at most; 0: top-k x batch");
   command
-      .add_option("--prefetch", setup.prefetch,
-                  "paying: copy what a gain is expected of; named: every expert that a forecast names, up to the "
-                  "width, as other systems do it")
+      .add_option(
+          "--prefetch", setup.prefetch,
+          "paying: copy what a gain is expected of; named: every expert that a forecast names, up to the "
+          "width, as other systems do it")
       ->capture_default_str();
   command.add_option(
       "--chunk-kib", setup.chunk_kib,

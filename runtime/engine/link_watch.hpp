@@ -14,7 +14,8 @@ class LinkWatch {
   LinkWatch(double bytes_per_s, std::uint64_t expert_bytes, std::uint64_t chunk_bytes) noexcept
       : ns_per_byte_(1e9 / bytes_per_s) {
     outlook_.expert_ns = ns_per_byte_ * static_cast<double>(expert_bytes);
-    outlook_.chunk_ns = ns_per_byte_ * static_cast<double>(chunk_bytes < expert_bytes ? chunk_bytes : expert_bytes);
+    outlook_.chunk_ns =
+        ns_per_byte_ * static_cast<double>(chunk_bytes < expert_bytes ? chunk_bytes : expert_bytes);
   }
 
   /// A layer has run. `now_ns`: the device's clock; `demand_bytes`: copied so far for layers that waited.

@@ -10,9 +10,9 @@ namespace prophet {
 
 /// What a copy into the cache meets, in the mean of the layers before.
 struct LinkOutlook {
-  double expert_ns = 0;  ///< the link is busy with one expert
-  double chunk_ns = 0;   ///< and with one chunk, which nothing interrupts
-  double idle_ns = 0;    ///< of a layer: no expert that it waits for is on the link
+  double expert_ns = 0;     ///< the link is busy with one expert
+  double chunk_ns = 0;      ///< and with one chunk, which nothing interrupts
+  double idle_ns = 0;       ///< of a layer: no expert that it waits for is on the link
   double demand_share = 0;  ///< of layers: they wait for an expert
 };
 
@@ -41,7 +41,10 @@ class PrefetchPlan {
   /// `offers_max` at once; `wasted_price`: of a wasted byte, in bytes of stall.
   PrefetchPlan(std::uint32_t offers_max, double wasted_price);
 
-  void clear() noexcept { offers_.clear(); next_ = 0; }
+  void clear() noexcept {
+    offers_.clear();
+    next_ = 0;
+  }
   /// REQUIRES: fewer than offers_max since clear().
   void offer(const PrefetchOffer& offer) { offers_.push_back(offer); }
   /// Drops what does not pay and orders the rest. `victim_chance`: v. O(n log n) of the offers.

@@ -101,9 +101,8 @@ void Prefetcher::offer(LayerId target, std::uint32_t ahead) {
 void Prefetcher::reconsider_running() {
   if (!has_running_) return;
   const std::span<const PrefetchOffer> rest = plan_.rest();
-  const bool pays = std::any_of(rest.begin(), rest.end(), [&](const PrefetchOffer& offer) {
-    return offer.expert == running_.expert;
-  });
+  const bool pays = std::any_of(rest.begin(), rest.end(),
+                                [&](const PrefetchOffer& offer) { return offer.expert == running_.expert; });
   if (pays) return;
   has_running_ = false;
   if (transfers_.drop(running_)) fates_.dropped(1);

@@ -35,9 +35,9 @@ struct PrefetchOptions {
   double wasted_price = 0.15;   ///< `paying`: of a wasted byte, in bytes of stall
 };
 
-/// Turns forecasts into prefetches and keeps score of the forecasts made one layer ahead. By the rule `paying`
-/// no slab is taken before the link is free to fill it, so that a plan is as fresh as the latest forecast, and
-/// a copy that has begun is given up when a fresher forecast no longer expects a gain of it.
+/// Turns forecasts into prefetches and keeps score of the forecasts made one layer ahead. By the rule
+/// `paying` no slab is taken before the link is free to fill it, so that a plan is as fresh as the latest
+/// forecast, and a copy that has begun is given up when a fresher forecast no longer expects a gain of it.
 /// One host thread; no allocation after construction; everything it is given must outlive it.
 class Prefetcher {
  public:

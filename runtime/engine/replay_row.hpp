@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "runtime/engine/prefetcher.hpp"
 #include "prophet/ids.hpp"
 #include "runtime/engine/miss_way.hpp"
 #include "runtime/engine/miss_ways.hpp"
+#include "runtime/engine/prefetcher.hpp"
 #include "runtime/engine/replay_metrics.hpp"
 
 namespace prophet {

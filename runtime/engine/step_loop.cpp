@@ -161,6 +161,7 @@ void StepLoop::book_captured_layer(LayerId layer, std::span<const StepToken> tok
 void StepLoop::run_layer(LayerId layer, StepKind kind, std::span<const StepToken> tokens) {
   model_.launch_dense(layer, tokens, compute_.id());
   device_.record(compute_.id(), router_done_.id());
+  plan_prefetches();
   wait_for_router();
   gather(layer, tokens);
   run_routed_layer(layer, kind, tokens);
@@ -176,8 +177,16 @@ void StepLoop::run_routed_layer(LayerId layer, StepKind kind, std::span<const St
   model_.launch_combine(layer, requests_.slots(), rows, compute_.id());
   fates_.dropped(transfers_.cancel_layer(layer));
   left(cache_.end_layer(layer));
-  if (prefetcher_ && kind == StepKind::decode) prefetcher_->run(layer, device_.now_ns());
+  if (prefetcher_ && kind == StepKind::decode) prefetch_after_ = layer;
   if (prefetcher_ && kind == StepKind::prefill) prefetcher_->interrupted();
+  transfers_.pump();
+}
+
+/// Once the device has its next work, so that it does not wait for what the host decides meanwhile.
+void StepLoop::plan_prefetches() {
+  if (!prefetch_after_) return;
+  prefetcher_->run(*prefetch_after_, device_.now_ns());
+  prefetch_after_.reset();
   transfers_.pump();
 }
 
@@ -336,6 +345,7 @@ void StepLoop::count_elsewhere(LayerId layer) {
 void StepLoop::finish_step(std::span<const StepToken> tokens) {
   model_.end(tokens, compute_.id());
   device_.record(compute_.id(), step_done_.id());
+  plan_prefetches();
   device_.synchronize(step_done_.id());
   if (!device_.info().has_bytes) return;
   const std::uint64_t outputs = model_.outputs_checksum(static_cast<std::uint32_t>(tokens.size()));

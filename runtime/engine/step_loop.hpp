@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -83,6 +84,7 @@ class StepLoop {
   void run_layer(LayerId layer, StepKind kind, std::span<const StepToken> tokens);
   void run_routed_layer(LayerId layer, StepKind kind, std::span<const StepToken> tokens);
   void gather(LayerId layer, std::span<const StepToken> tokens);
+  void plan_prefetches();
   void wait_for_router();
   void pump();
   void observe(LayerId layer, StepKind kind, std::span<const StepToken> tokens);
@@ -114,6 +116,7 @@ class StepLoop {
   UseEstimator* estimator_ = nullptr;  ///< with forecast_policy_, or neither
   ForecastPolicy* forecast_policy_ = nullptr;
   std::unique_ptr<Prefetcher> prefetcher_;
+  std::optional<LayerId> prefetch_after_;  ///< a layer of a decode step whose prefetches are to be planned
   LayerRequests requests_;
   std::vector<ExpertIndex> deferred_;  ///< what the running round could not hold
   Stream compute_;

@@ -54,8 +54,8 @@ class TransferQueue {
   /// The cache has dropped an unused prefetch before its copy was complete: chunks not yet submitted never
   /// will be; what was submitted is booked as cancelled, or as wasted when that was all of it.
   void cancel(const SlabTicket& ticket);
-  /// Drops a prefetch of which chunks are still to be submitted and gives its slab back to the cache; false, and
-  /// nothing changes, when there is none or a layer has leased it.
+  /// Drops a prefetch of which chunks are still to be submitted and gives its slab back to the cache; false,
+  /// and nothing changes, when there is none or a layer has leased it.
   bool drop(const SlabTicket& ticket);
   /// Drops what is queued for `layer`, which has run, and gives the slabs back to the cache. Returns how many
   /// prefetches that were.

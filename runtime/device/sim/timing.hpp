@@ -32,7 +32,8 @@ struct Work {
 ///   copy    copy_latency + bytes / rate of the engine; device to device runs on the compute queue at half
 ///   the
 ///           memory bandwidth, since each byte is read and written; host to host takes the upward link
-///   launch  launch_latency of each of its kernels + max(bytes read / memory bandwidth, flops / compute rate); in place, the weights
+///   launch  launch_latency of each of its kernels + max(bytes read / memory bandwidth, flops / compute
+///   rate); in place, the weights
 ///           come at zero_copy_bytes_per_s; on the host, host_wake for the latency, because a thread has to
 ///           notice, and the host's memory bandwidth and arithmetic
 /// each times a draw from [1, 1 + jitter_fraction], in the order of submission, and at most duration_max_ns.

@@ -65,7 +65,8 @@ TEST(LearnedRecall, OfTheSampleModelBeatsEverySimplePredictorByFar) {
 // Minutes: with PROPHET_LONG only. The targets that were set before anything was trained.
 TEST(LearnedRecall, OfGptOssReachesItsTargets) {
   const auto path = root / "../shared/traces/gpt-oss-20b.decode.mrt.xz";
-  if (std::getenv("PROPHET_LONG") == nullptr) GTEST_SKIP() << "minutes of training: scripts/test --long runs it";
+  if (std::getenv("PROPHET_LONG") == nullptr)
+    GTEST_SKIP() << "minutes of training: scripts/test --long runs it";
   if (!std::filesystem::exists(path)) GTEST_SKIP() << path << " is not there";
   const RoutingTrace trace = load_trace(path);
   PredictorTraining as_the_command;
