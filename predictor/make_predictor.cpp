@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <thread>
 #include <utility>
 
 #include "predictor/gate_ahead_predictor.hpp"
@@ -46,6 +47,7 @@ Made make_gate_ahead(std::string_view, const PredictorOptions& options) {
 std::shared_ptr<const MlpModel> learn_mlp(std::string_view name, const PredictorOptions& options) {
   MlpTraining training;
   training.parameters_max -= use_model_share(options.grid);
+  training.threads = std::max(1U, std::thread::hardware_concurrency());
   return std::make_shared<const MlpModel>(train_mlp(TrainingSet(name, options), training));
 }
 
