@@ -14,10 +14,10 @@ constexpr double first_to_go = std::numeric_limits<double>::infinity();
 }  // namespace
 
 ForecastPolicy::ForecastPolicy(ExpertGrid grid)
-    : grid_(grid),
-      next_use_(grid.size(), unknown),
-      order_(grid.layers, LayerOrder(grid.experts)),
-      tops_(grid.layers) {}
+    : grid_(grid), next_use_(grid.size(), unknown), tops_(grid.layers) {
+  order_.reserve(grid.layers);
+  for (std::uint32_t l = 0; l < grid.layers; ++l) order_.emplace_back(grid.experts);  // a copy has no room
+}
 
 void ForecastPolicy::begin_layer(LayerId layer, std::uint64_t step) {
   step_ = step;

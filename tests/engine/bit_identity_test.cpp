@@ -59,6 +59,9 @@ TEST_F(BitIdentity, HoldsForEveryPredictor) {
       how.predictor = predictor;
       how.engine.prefetch.lookahead_layers = lookahead;
       expect_same(how);
+      how.engine.prefetch.rule = PrefetchRule::paying;
+      how.engine.prefetch.link_bytes_per_s = 1e9;
+      expect_same(how);
     }
   }
 }

@@ -57,8 +57,14 @@ TEST_P(NoAllocation, InAnyStepWithEveryPredictor) {
       Replay how = scenario.middling();
       how.predictor = predictor;
       how.schedule = {lanes, 0, 4};
-      const auto on = device();
-      EXPECT_EQ(allocations_after_warm_up(scenario, how, *on), 0U) << predictor << ", " << lanes << " lanes";
+      for (const PrefetchRule rule : {PrefetchRule::named, PrefetchRule::paying}) {
+        how.engine.prefetch.rule = rule;
+        how.engine.prefetch.link_bytes_per_s = 1e9;
+        const auto on = device();
+        EXPECT_EQ(allocations_after_warm_up(scenario, how, *on), 0U)
+            << predictor << ", " << lanes << " lanes, "
+            << (rule == PrefetchRule::paying ? "paying" : "named");
+      }
     }
   }
 }

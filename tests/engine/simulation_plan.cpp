@@ -84,6 +84,10 @@ Replay draw_replay(Random& random, const ScenarioOptions& scenario, std::uint32_
   engine.transfer.seed = random.next();
   engine.prefetch.lookahead_layers = between(random, 0, scenario.layers);
   engine.prefetch.width = between(random, 1, scenario.experts);
+  engine.prefetch.rule = random.chance(0.5) ? PrefetchRule::paying : PrefetchRule::named;
+  engine.prefetch.link_bytes_per_s = 1e8 * between(random, 1, 1000);
+  engine.prefetch.wasted_price = random.chance(0.5) ? 0.0 : 0.15;
+  engine.prefetch.ranked_experts = random.chance(0.5) ? 0 : 2 * engine.prefetch.width;
   engine.prefetch.probability_min = random.chance(0.5) ? 0.0F : 0.3F;
   engine.prefetch_useful_min = random.chance(0.5) ? 0.0 : 0.2;
   engine.bypass_prefill = random.chance(0.5);

@@ -95,6 +95,21 @@ TEST_P(CancelledPrefetch, OfALayerThatHasRunGivesItsSlabBack) {
   world.expect_conserved();
 }
 
+TEST_P(CancelledPrefetch, DroppedAloneGivesItsSlabBack) {
+  World world(one_slab());
+  const SlabTicket ticket = begin(world);
+  const bool is_queued = submitted() < chunks;
+  EXPECT_EQ(world.queue.drop(ticket), is_queued);
+  EXPECT_FALSE(world.queue.drop(ticket)) << "twice";
+  EXPECT_EQ(world.cache.find(c).has_value(), !is_queued);
+  EXPECT_EQ(world.queue.demand_stream_bytes(), 0U);
+  world.fetch(a);
+  world.finish_layer();
+  EXPECT_EQ(world.queue.demand_stream_bytes(), World::expert_bytes);
+  expect_booked(world);
+  world.expect_conserved();
+}
+
 INSTANTIATE_TEST_SUITE_P(AtEveryChunk, CancelledPrefetch,
                          testing::Combine(testing::Range(0U, chunks + 1), testing::Bool()));
 
@@ -109,6 +124,17 @@ TEST(CancelLayer, LeavesThePrefetchesOfOtherLayersAlone) {
   EXPECT_FALSE(world.cache.find(b).has_value());
   world.queue.drain();
   EXPECT_FALSE(world.cache.is_loading(c));
+  EXPECT_TRUE(world.cache.find(c).has_value());
+  world.expect_conserved();
+}
+
+TEST(Drop, OfAPrefetchThatALayerHasLeasedDoesNothing) {
+  World world({.slabs = 2});
+  const SlabTicket ticket = world.prefetch(c);
+  world.queue.pump();
+  world.fetch(c);
+  EXPECT_FALSE(world.queue.drop(ticket));
+  world.finish_layer();
   EXPECT_TRUE(world.cache.find(c).has_value());
   world.expect_conserved();
 }
