@@ -110,7 +110,9 @@ class RandomProgram {
     device_->launch(stream, expert, op.tag);
   }
   [[nodiscard]] std::uint64_t smallest_ns(bool on_host) const {
-    if (on_host) return profile_.host_wake_ns + std::llround(4e9 / profile_.host_memory_bytes_per_s);
+    if (on_host)
+      return profile_.host_wake_ns +
+             static_cast<std::uint64_t>(std::llround(4e9 / profile_.host_memory_bytes_per_s));
     return static_cast<std::uint64_t>(std::llround(4e9 / profile_.zero_copy_bytes_per_s));
   }
 
