@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+
+#include "predictor/forecast_counts.hpp"
 
 namespace prophet {
 namespace {
@@ -18,7 +19,8 @@ class Measurement {
         shape_(trace.shape()),
         chosen_(shape_.top_k),
         probability_(shape_.grid.experts),
-        order_(shape_.grid.experts) {}
+        named_(shape_.grid.experts),
+        is_wanted_(shape_.grid.experts, 0) {}
 
   void replay(const SequenceInfo& sequence, std::span<RecallAhead> recalls) {
     predictor_.start_lane(LaneId{0});
@@ -44,24 +46,20 @@ class Measurement {
       return;
     }
     ++recall.forecasts;
-    recall.wanted += shape_.top_k;
-    std::iota(order_.begin(), order_.end(), 0U);
-    const std::size_t ranks = std::min<std::size_t>(2 * std::size_t{shape_.top_k}, order_.size());
-    std::partial_sort(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(ranks), order_.end(),
-                      [&](std::uint32_t a, std::uint32_t b) {
-                        return probability_[a] != probability_[b] ? probability_[a] > probability_[b] : a < b;
-                      });
+    for (std::uint32_t e = 0; e < probability_.size(); ++e) named_[e] = {ExpertId{e}, probability_[e], false};
+    rank_most_probable(named_, 2 * std::size_t{shape_.top_k});
     for (const float p : probability_) recall.cross_entropy -= std::log1p(-bounded(p));
     for (std::uint32_t r = 0; r < shape_.top_k; ++r) {
-      const std::uint32_t expert = trace_.expert(row, target, r).value;
-      const double p = bounded(probability_[expert]);
+      chosen_[r] = trace_.expert(row, target, r);
+      const double p = bounded(probability_[chosen_[r].index()]);
       recall.cross_entropy += std::log1p(-p) - std::log(p);
-      const auto rank = static_cast<std::size_t>(
-          std::find(order_.begin(), order_.begin() + static_cast<std::ptrdiff_t>(ranks), expert) -
-          order_.begin());
-      recall.at_k += rank < shape_.top_k ? 1U : 0U;
-      recall.at_2k += rank < ranks ? 1U : 0U;
     }
+    for (const ExpertId expert : chosen_) is_wanted_[expert.index()] = 1;
+    const ForecastCounts counts = count_at_k(named_, is_wanted_, shape_.top_k);
+    for (const ExpertId expert : chosen_) is_wanted_[expert.index()] = 0;
+    recall.wanted += counts.wanted;
+    recall.at_k += counts.recalled_at_k;
+    recall.at_2k += counts.recalled_at_2k;
   }
 
   static double bounded(float p) { return std::clamp(double{p}, chance_min, 1 - chance_min); }
@@ -71,7 +69,8 @@ class Measurement {
   const TraceShape& shape_;
   std::vector<ExpertId> chosen_;
   std::vector<float> probability_;
-  std::vector<std::uint32_t> order_;
+  std::vector<NamedExpert> named_;
+  std::vector<std::uint8_t> is_wanted_;  ///< [experts] by the row at hand
 };
 
 }  // namespace
