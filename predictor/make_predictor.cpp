@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <thread>
 #include <utility>
 
 #include "predictor/gate_ahead_predictor.hpp"
@@ -43,16 +42,11 @@ Made make_gate_ahead(std::string_view, const PredictorOptions& options) {
                                               options.ahead_layers);
 }
 
-/// As the file would have it that was trained with the defaults.
-std::shared_ptr<const MlpModel> learn_mlp(std::string_view name, const PredictorOptions& options) {
-  MlpTraining training;
-  training.parameters_max -= use_model_share(options.grid);
-  training.threads = std::max(1U, std::thread::hardware_concurrency());
-  return std::make_shared<const MlpModel>(train_mlp(TrainingSet(name, options), training));
-}
-
 Made make_mlp(std::string_view name, const PredictorOptions& options) {
-  std::shared_ptr<const MlpModel> model = options.mlp == nullptr ? learn_mlp(name, options) : options.mlp;
+  std::shared_ptr<const MlpModel> model = options.mlp;
+  if (model == nullptr) {
+    model = std::make_shared<const MlpModel>(learn_mlp(TrainingSet(name, options), NetOptions{}.seed));
+  }
   check_mlp_fits(*model, options.grid, options.top_k);
   return std::make_unique<MlpPredictor>(std::move(model),
                                         MlpOptions{options.lanes, options.device, options.adapt_rate});

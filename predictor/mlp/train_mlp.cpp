@@ -123,4 +123,12 @@ MlpModel train_mlp(const TrainingSet& training, const MlpTraining& options,
   return model;
 }
 
+MlpModel learn_mlp(const TrainingSet& training, std::uint64_t seed, const TrainingProgress& progress) {
+  MlpTraining options;
+  options.parameters_max -= use_model_share(training.shape().grid);
+  options.net.seed = seed;
+  options.threads = std::max(1U, std::thread::hardware_concurrency());
+  return train_mlp(training, options, progress);
+}
+
 }  // namespace prophet

@@ -25,4 +25,8 @@ struct MlpTraining {
 [[nodiscard]] MlpModel train_mlp(const TrainingSet& training, const MlpTraining& options,
                                  const TrainingProgress& progress = {});
 
+/// As the file would have it that was trained with the defaults and this seed, on every core.
+[[nodiscard]] MlpModel learn_mlp(const TrainingSet& training, std::uint64_t seed,
+                                 const TrainingProgress& progress = {});
+
 }  // namespace prophet

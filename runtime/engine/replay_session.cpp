@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "predictor/make_predictor.hpp"
 #include "predictor/mlp/train_mlp.hpp"
@@ -121,12 +120,8 @@ const UseModel& ReplaySession::use_model() {
 
 std::shared_ptr<const MlpModel> ReplaySession::mlp_model() {
   if (options_.trained.mlp == nullptr) {
-    MlpTraining training;
-    training.parameters_max -= use_model_share(workload_.grid);
-    training.net.seed = options_.seed;
-    training.threads = std::max(1U, std::thread::hardware_concurrency());
     options_.trained.mlp = std::make_shared<const MlpModel>(
-        train_mlp(TrainingSet("mlp", learner_options()), training, options_.training_progress));
+        learn_mlp(TrainingSet("mlp", learner_options()), options_.seed, options_.training_progress));
   }
   return options_.trained.mlp;
 }
