@@ -282,6 +282,12 @@ void add_generate_command(CLI::App& app) {
       "Slabs on top of the cache for experts that pass through and for prefetches; default: top-k");
   command->add_option("--lookahead", arguments->what.lookahead_layers, "Layers ahead that are forecast")
       ->capture_default_str();
+  command->add_option_function<std::string>(
+      "--prefetch",
+      [arguments](const std::string& rule) { arguments->what.prefetch = parse_prefetch_rule(rule); },
+      "paying: copy what a gain is expected of; named: every expert that a forecast names, up to the width, "
+      "as "
+      "other systems do it; default: paying");
   command->add_option("--prefetch-width", arguments->what.prefetch_width,
                       "Experts prefetched a layer at most; 0: top-k x batch");
   command
