@@ -11,6 +11,11 @@ namespace {
 
 LinkWatch watch_of(const PrefetchOptions& options, const TransferQueue& transfers) {
   // The rule `named` does not ask; any rate will do.
+  if (options.rule == PrefetchRule::paying && !(options.link_bytes_per_s > 0)) {
+    throw Error(ErrorCode::usage,
+                fmt::format("prefetches that pay: a link of {} bytes/s, expected more than 0",
+                            options.link_bytes_per_s));
+  }
   const double bytes_per_s = options.rule == PrefetchRule::paying ? options.link_bytes_per_s : 1.0;
   return {bytes_per_s, transfers.expert_bytes(), transfers.chunk_bytes()};
 }
