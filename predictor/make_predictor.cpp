@@ -108,6 +108,10 @@ bool predictor_needs_training(std::string_view name) {
   return entry != nullptr && entry->needs_training;
 }
 
+bool predictor_learns_long(std::string_view name) {
+  return name == "mlp";
+}
+
 bool predictor_needs_routers(std::string_view name) {
   const Entry* const entry = find(name);
   return entry != nullptr && entry->make == make_gate_ahead;

@@ -41,6 +41,9 @@ struct PredictorOptions {
 /// Whether the predictor learns from training sequences before it runs.
 [[nodiscard]] bool predictor_needs_training(std::string_view name);
 
+/// Whether it learns for minutes, unless a file says what it has learned.
+[[nodiscard]] bool predictor_learns_long(std::string_view name);
+
 /// Whether the predictor needs what only a live model has: routers and their inputs.
 [[nodiscard]] bool predictor_needs_routers(std::string_view name);
 

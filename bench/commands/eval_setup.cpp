@@ -60,7 +60,8 @@ bool is_default(const std::string& name, const PredictorOptions& options) {
 void add_eval_options(CLI::App& command, EvalSetup& setup) {
   command
       .add_option("--predictor", setup.predictors,
-                  "Predictors to score, separated by commas; default: all that the source can feed")
+                  "Predictors to score, separated by commas; default: all that the source can feed "
+                  "and that learn within seconds")
       ->delimiter(',');
   command.add_option("--ahead", setup.ahead, "Layers between a forecast and its target, separated by commas")
       ->delimiter(',')
@@ -119,6 +120,10 @@ void EvalPanel::make_predictors(const EvalSetup& setup, const PredictorOptions& 
   }
   for (const std::string& name : predictor_names()) {
     if (!setup.predictors.empty() || !is_default(name, options)) continue;
+    if (predictor_learns_long(name) && options.mlp == nullptr) {
+      left_out_.push_back(name + ": learns for minutes; expected it by name, --predictor " + name);
+      continue;
+    }
     try {
       predictors_.push_back(make_predictor(name, options));
     } catch (const Error& error) {

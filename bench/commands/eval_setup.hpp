@@ -16,7 +16,7 @@ namespace prophet {
 
 /// What `eval-predictor` asks, whatever its routing comes from.
 struct EvalSetup {
-  std::vector<std::string> predictors;  ///< empty: all that the source can feed
+  std::vector<std::string> predictors;  ///< empty: all that the source can feed within seconds
   std::vector<std::uint32_t> ahead{1, 2, 3};
   std::vector<std::string> coverages{"1", "4", "8", "16", "all"};
   std::string policy = "lru";
