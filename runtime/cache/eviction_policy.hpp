@@ -42,6 +42,9 @@ class EvictionPolicy {
   [[nodiscard]] virtual bool contains(ExpertIndex expert) const noexcept = 0;
   /// Whether an expert may be evicted to make room for a prefetch; if not, prefetches use free slabs only.
   [[nodiscard]] virtual bool evicts_for_prefetch() const noexcept { return true; }
+  /// Whether what evict() would take is worth more than `wanted`, an expert that is not here and that miss()
+  /// has not announced: then that one should rather pass through a staging slab. REQUIRES: size() > 0.
+  [[nodiscard]] virtual bool keeps_rather_than(ExpertIndex /*wanted*/) const noexcept { return false; }
   /// The chance, as far as the policy knows, that what evict() would take is wanted before long; 0: it knows
   /// nothing. REQUIRES: size() > 0.
   [[nodiscard]] virtual float victim_chance() const noexcept { return 0; }

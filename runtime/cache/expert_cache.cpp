@@ -95,7 +95,7 @@ LayerLease ExpertCache::acquire(std::span<const ExpertIndex> wanted, bool bypass
   for (const ExpertIndex expert : wanted) {
     Entry& entry = entries_[expert.index()];
     if (!entry.leased) {
-      if (!can_find_slab(bypass)) {
+      if (!can_find_slab(bypass) || waits_for_staging(expert)) {
         deferred_.push_back(expert);
         continue;
       }
@@ -160,6 +160,13 @@ bool ExpertCache::can_find_slab(bool bypass) const noexcept {
   if (slabs_.free_count() > 0) return true;
   if (bypass && !(hits_.empty() && misses_.empty())) return false;
   return ordered_ > 0 || !waiting_prefetches_.empty();
+}
+
+/// Until a later round, if that comes: a round that leased nothing would be the same again.
+bool ExpertCache::waits_for_staging(ExpertIndex expert) const noexcept {
+  if (size_.staging_slabs == 0 || slabs_.free_count() > 0 || ordered_ == 0) return false;
+  if (hits_.empty() && misses_.empty()) return false;
+  return policy_->keeps_rather_than(expert);
 }
 
 void ExpertCache::lease_miss(ExpertIndex expert, Entry& entry, bool bypass) {

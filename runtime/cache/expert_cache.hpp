@@ -107,12 +107,13 @@ class ExpertCache {
 
   /// Classifies `wanted` (distinct, ascending, of one layer) together: all hits are leased first, then slabs
   /// are found for the misses: a free one, else the policy's victim, else the newest unused prefetch; what
-  /// finds none is deferred. At least one expert is leased when `wanted` is not empty.
-  /// With `bypass` (prefill) the order stays as it is: hits keep their place in it, misses take free slabs
-  /// only and become the first to go when the lease ends. Where that would lease nothing at all, a single
-  /// slab is made free as for any miss, so that the rounds come to an end. While such a lease holds hits,
-  /// nothing is evicted for prefetches or other tenants.
-  /// Throws Error{usage} when `wanted` is not as described, Error{check_failed} when a lease is alive.
+  /// finds none is deferred, and so is what the policy would rather not evict anything for, where there are
+  /// staging slabs: it passes through them in later rounds. At least one expert is leased when `wanted` is
+  /// not empty. With `bypass` (prefill) the order stays as it is: hits keep their place in it, misses take
+  /// free slabs only and become the first to go when the lease ends. Where that would lease nothing at all, a
+  /// single slab is made free as for any miss, so that the rounds come to an end. While such a lease holds
+  /// hits, nothing is evicted for prefetches or other tenants. Throws Error{usage} when `wanted` is not as
+  /// described, Error{check_failed} when a lease is alive.
   [[nodiscard]] LayerLease acquire(std::span<const ExpertIndex> wanted, bool bypass = false);
 
   /// A slab to prefetch `expert` into, or nothing when the expert is here already or nothing may leave for
@@ -188,6 +189,7 @@ class ExpertCache {
   void lease_hit(ExpertIndex expert, Entry& entry, bool bypass);
   void lease_miss(ExpertIndex expert, Entry& entry, bool bypass);
   [[nodiscard]] bool can_find_slab(bool bypass) const noexcept;
+  [[nodiscard]] bool waits_for_staging(ExpertIndex expert) const noexcept;
   [[nodiscard]] SlabId slab_for_miss();
   void give_slab(SlabId slab, ExpertIndex expert, Entry& entry) noexcept;
   [[nodiscard]] SlabId evict_from_order(std::vector<Evicted>& list);

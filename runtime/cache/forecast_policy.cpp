@@ -39,9 +39,17 @@ void ForecastPolicy::lease(ExpertIndex expert) {
 }
 
 void ForecastPolicy::release(ExpertIndex expert) {
-  double& next_use = next_use_[expert.index()];
-  if (next_use >= unknown / 2) next_use = unknown - now_;
-  push(grid_.key(expert), next_use);
+  push(grid_.key(expert), next_use_[expert.index()] = key_of(expert));
+}
+
+/// Under which it would enter the order now.
+double ForecastPolicy::key_of(ExpertIndex expert) const noexcept {
+  const double next_use = next_use_[expert.index()];
+  return next_use >= unknown / 2 ? unknown - now_ : next_use;
+}
+
+bool ForecastPolicy::keeps_rather_than(ExpertIndex wanted) const noexcept {
+  return tops_.top_key() < key_of(wanted);
 }
 
 void ForecastPolicy::admit_cold(ExpertIndex expert) {

@@ -35,6 +35,7 @@ class ForecastPolicy final : public EvictionPolicy {
   [[nodiscard]] ExpertIndex evict() override;
   void withdraw(ExpertIndex expert) override;
   [[nodiscard]] std::uint32_t size() const noexcept override { return size_; }
+  [[nodiscard]] bool keeps_rather_than(ExpertIndex wanted) const noexcept override;
   [[nodiscard]] float victim_chance() const noexcept override;
   [[nodiscard]] bool contains(ExpertIndex expert) const noexcept override;
 
@@ -44,6 +45,7 @@ class ForecastPolicy final : public EvictionPolicy {
   void push(ExpertKey key, double next_use);
   void remove(ExpertKey key);
   void settle_top(LayerId layer);
+  [[nodiscard]] double key_of(ExpertIndex expert) const noexcept;
 
   ExpertGrid grid_;
   std::vector<double> next_use_;   ///< [grid.size()] in layers since the first step began

@@ -23,6 +23,9 @@ class StaticPolicy final : public EvictionPolicy {
   void release(ExpertIndex expert) override;
   void admit_cold(ExpertIndex expert) override;
   [[nodiscard]] ExpertIndex evict() override;
+  [[nodiscard]] bool keeps_rather_than(ExpertIndex wanted) const noexcept override {
+    return order_.top_key() < coldness_[wanted.index()];
+  }
   void withdraw(ExpertIndex expert) override;
   [[nodiscard]] std::uint32_t size() const noexcept override { return order_.size(); }
   [[nodiscard]] bool contains(ExpertIndex expert) const noexcept override { return order_.contains(expert); }

@@ -44,7 +44,10 @@ NaiveCache::Round NaiveCache::acquire(std::span<const ExpertIndex> wanted, bool 
     if (here_.count(expert) == 1) continue;
     const bool only_free = bypass && !(round.hits.empty() && round.misses.empty());
     const bool some_slab = !free_.empty() || (!only_free && (policy_->size() > 0 || !waiting_.empty()));
-    if (!some_slab) {
+    const bool leases_something = !(round.hits.empty() && round.misses.empty());
+    const bool waits = free_.empty() && size_.staging_slabs > 0 && leases_something && policy_->size() > 0 &&
+                       policy_->keeps_rather_than(expert);
+    if (!some_slab || waits) {
       round.deferred.push_back(expert);
       continue;
     }

@@ -73,7 +73,12 @@ class NaiveScored : public Naive {
   }
 
  protected:
-  virtual double leaves_by(ExpertIndex expert) = 0;
+  virtual double leaves_by(ExpertIndex expert) const = 0;
+  /// Whether all that are in the order leave after it.
+  bool leaves_before_all(ExpertIndex expert) const {
+    return cold_.empty() && std::all_of(order_.begin(), order_.end(),
+                                        [&](const auto& other) { return other.second < leaves_by(expert); });
+  }
 
  private:
   ExpertIndex evict_used() override {
@@ -97,11 +102,13 @@ class NaiveLfu final : public NaiveScored {
  public:
   explicit NaiveLfu(double half_life_steps) : half_life_steps_(half_life_steps) {}
   void begin_layer(LayerId, std::uint64_t step) override { step_ = static_cast<double>(step); }
+  void release(ExpertIndex expert) override {
+    sum_[expert] += std::exp2(step_ / half_life_steps_);
+    NaiveScored::release(expert);
+  }
 
  private:
-  double leaves_by(ExpertIndex expert) override {
-    return -(sum_[expert] += std::exp2(step_ / half_life_steps_));
-  }
+  double leaves_by(ExpertIndex expert) const override { return -sum_.at(expert); }
 
   std::map<ExpertIndex, double> sum_;
   double half_life_steps_;
@@ -112,9 +119,12 @@ class NaiveStatic final : public NaiveScored {
  public:
   explicit NaiveStatic(std::span<const std::uint64_t> popularity) : popularity_(popularity) {}
   bool evicts_for_prefetch() const noexcept override { return false; }
+  bool keeps_rather_than(ExpertIndex wanted) const noexcept override { return leaves_before_all(wanted); }
 
  private:
-  double leaves_by(ExpertIndex expert) override { return -static_cast<double>(popularity_[expert.index()]); }
+  double leaves_by(ExpertIndex expert) const override {
+    return -static_cast<double>(popularity_[expert.index()]);
+  }
 
   std::span<const std::uint64_t> popularity_;
 };
@@ -124,14 +134,18 @@ class NaiveBelady final : public NaiveScored {
   explicit NaiveBelady(const RequestGroups& future) : future_(future) {}
   void begin_layer(LayerId, std::uint64_t) override { ++begun_; }
   bool evicts_for_prefetch() const noexcept override { return false; }
+  bool keeps_rather_than(ExpertIndex wanted) const noexcept override { return leaves_before_all(wanted); }
 
  private:
-  double leaves_by(ExpertIndex expert) override {
+  double leaves_by(ExpertIndex expert) const override {
     for (std::size_t g = begun_; g < future_.groups(); ++g) {
       const auto group = future_.group(g);
-      if (std::find(group.begin(), group.end(), expert) != group.end()) return static_cast<double>(g);
+      const auto use = std::find(group.begin(), group.end(), expert);
+      if (use != group.end())
+        return static_cast<double>(future_.offsets[g]) + static_cast<double>(use - group.begin());
     }
-    return std::numeric_limits<double>::infinity();
+    return static_cast<double>(future_.requests()) +
+           expert.value;  // of those never used again the last leaves
   }
 
   const RequestGroups& future_;
@@ -145,9 +159,10 @@ class NaiveForecast final : public NaiveScored {
   void begin_layer(LayerId layer, std::uint64_t step) override {
     now_ = static_cast<double>(step) * grid_.layers + layer.value;
   }
+  bool keeps_rather_than(ExpertIndex wanted) const noexcept override { return leaves_before_all(wanted); }
 
  private:
-  double leaves_by(ExpertIndex) override { return -now_; }
+  double leaves_by(ExpertIndex) const override { return -now_; }
 
   ExpertGrid grid_;
   double now_ = 0;

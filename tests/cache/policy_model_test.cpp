@@ -105,6 +105,10 @@ class Twins {
   }
   void evict() {
     if (ordered_.empty()) return;
+    if (!outside_.empty()) {
+      const ExpertIndex wanted = *std::next(outside_.begin(), random_.below(outside_.size()));
+      ASSERT_EQ(policy_->keeps_rather_than(wanted), naive_->keeps_rather_than(wanted)) << wanted.value;
+    }
     const ExpertIndex victim = policy_->evict();
     ASSERT_EQ(victim, naive_->evict());
     ASSERT_EQ(ordered_.erase(victim), 1U) << "the victim " << victim.value << " is not in the order";

@@ -259,19 +259,66 @@ TEST(Promise10, PrefillDoesNotThrowOutTheDecodeSet) {
   EXPECT_THAT(names(lease.evicted()), ElementsAre(0, 1));
 }
 
-TEST(StagingSlabs, LetAPolicyDeclineToKeepWhatTheLayerUsed) {
-  const std::array<std::uint64_t, grid.size()> popularity{9, 8, 7, 0, 0, 0, 0, 0};
+/// Of 0, 1 and 2 the popularity is 9, 8 and 7, of all others none.
+ExpertCache static_cache(std::uint32_t cache_slabs, std::uint32_t staging_slabs) {
+  static constexpr std::array<std::uint64_t, grid.size()> popularity{9, 8, 7, 0, 0, 0, 0, 0};
   PolicyOptions options;
   options.grid = grid;
-  options.cache_slabs = 2;
+  options.cache_slabs = cache_slabs;
   options.popularity = popularity;
-  ExpertCache cache(grid, {2, 2}, make_policy("static", options));
+  return ExpertCache(grid, {cache_slabs, staging_slabs}, make_policy("static", options));
+}
+
+TEST(StagingSlabs, LetAPolicyDeclineToKeepWhatTheLayerUsed) {
+  ExpertCache cache = static_cache(2, 2);
   load(cache, experts(0, 1));
   LayerLease lease = cache.acquire(experts(2, 3));
   EXPECT_THAT(names(lease.evicted()), IsEmpty()) << "free slabs come before victims";
   EXPECT_THAT(names(lease.release()), ElementsAre(3, 2));
   EXPECT_THAT(names(lease.release()), IsEmpty());
   EXPECT_EQ(cache.occupied_slabs(), 2U);
+}
+
+TEST(StagingSlabs, AMissThatIsWorthLessThanAllThatIsHereWaitsForOne) {
+  ExpertCache cache = static_cache(2, 1);
+  load(cache, experts(0, 1));
+  LayerLease lease = cache.acquire(experts(1, 3, 4));
+  EXPECT_THAT(names(lease.misses()), ElementsAre(3));
+  EXPECT_THAT(names(lease.deferred()), ElementsAre(4));
+  EXPECT_THAT(names(lease.evicted()), IsEmpty());
+  EXPECT_THAT(names(lease.release()), ElementsAre(3));
+  const LayerLease second = cache.acquire(experts(4));
+  EXPECT_THAT(names(second.misses()), ElementsAre(4));
+  EXPECT_THAT(names(second.evicted()), IsEmpty());
+}
+
+TEST(StagingSlabs, AMissThatIsWorthMoreTakesThePlaceOfAnother) {
+  ExpertCache cache = static_cache(2, 1);
+  load(cache, experts(0, 3));
+  const LayerLease lease = cache.acquire(experts(1, 2));
+  EXPECT_THAT(names(lease.misses()), ElementsAre(1, 2));
+  EXPECT_THAT(names(lease.evicted()), ElementsAre(3));
+}
+
+TEST(StagingSlabs, ThatAreTakenByPrefetchesLetEveryRoundLeaseOne) {
+  ExpertCache cache = static_cache(2, 1);
+  load(cache, experts(0, 1));
+  ASSERT_TRUE(cache.reserve_prefetch(expert(8)).has_value());
+  std::vector<ExpertIndex> wanted = experts(3, 4, 5);
+  for (const std::size_t left : {2U, 1U, 0U}) {
+    const LayerLease lease = cache.acquire(wanted);
+    EXPECT_THAT(lease.misses().size(), 1U);
+    wanted.assign(lease.deferred().begin(), lease.deferred().end());
+    EXPECT_EQ(wanted.size(), left);
+  }
+  EXPECT_TRUE(cache.find(expert(0)).has_value()) << "one slab was enough for all three";
+}
+
+TEST(StagingSlabs, WhereThereAreNoneNobodyWaits) {
+  ExpertCache cache = static_cache(2, 0);
+  load(cache, experts(0, 1));
+  const LayerLease lease = cache.acquire(experts(3, 4));
+  EXPECT_THAT(names(lease.evicted()), ElementsAre(1, 0));
 }
 
 TEST(Lending, ShrinksTheCacheAndNeverTakesTheLastSlab) {
