@@ -33,13 +33,20 @@ UseEstimator::UseEstimator(const UseModel& model, std::uint32_t lanes)
   observed_.reserve(lanes);
 }
 
+void UseEstimator::ask(Predictor& next) {
+  next_ = &next;
+  by_next_.resize(model_.grid.experts);
+}
+
 void UseEstimator::start_lane(LaneId lane) {
+  if (next_ != nullptr) next_->start_lane(lane);
   choices_.forget(lane);
   for (std::uint32_t l = 0; l < model_.grid.layers; ++l)
     uses_[lane.index() * model_.grid.layers + l].forget();
 }
 
 void UseEstimator::observe(LaneId lane, LayerId layer, std::span<const ExpertId> experts) {
+  if (next_ != nullptr) next_->observe(lane, layer, experts);
   choices_.choose(lane, layer, experts);
   uses_[lane.index() * model_.grid.layers + layer.index()].add(experts);
   if (std::find(observed_.begin(), observed_.end(), lane) == observed_.end()) observed_.push_back(lane);
@@ -50,6 +57,7 @@ std::span<const float> UseEstimator::estimate(LayerId layer) {
   std::fill(nobody_.begin(), nobody_.end(), 1.0F);
   for (const LaneId lane : observed_) add_lane(lane, layer);
   observed_.clear();
+  if (next_ != nullptr) take_from_next(layer);
   for (std::uint32_t e = 0; e < experts; ++e) {
     const float later = std::max(later_min, 1.0F - nobody_[experts + e]);
     const float later_worth = worth_a_turn * later / (1.0F - worth_a_turn * (1.0F - later));
@@ -57,6 +65,11 @@ std::span<const float> UseEstimator::estimate(LayerId layer) {
     turns_[e] = std::log(worth) / std::log(worth_a_turn);
   }
   return turns_;
+}
+
+void UseEstimator::take_from_next(LayerId layer) {
+  if (!next_->forecast(layer, layer, by_next_)) return;
+  for (std::uint32_t e = 0; e < model_.grid.experts; ++e) nobody_[e] = 1.0F - by_next_[e];
 }
 
 void UseEstimator::add_lane(LaneId lane, LayerId layer) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "predictor/lane_choices.hpp"
+#include "predictor/predictor.hpp"
 #include "predictor/use_model.hpp"
 
 namespace prophet {
@@ -17,6 +18,10 @@ class UseEstimator {
   /// The model must outlive it.
   UseEstimator(const UseModel& model, std::uint32_t lanes);
 
+  /// What the next turn wants is from now on what `next`, which must outlive it, forecasts, wherever that
+  /// says something; of later turns the model still speaks. With an oracle this is the one-step bound. The
+  /// estimator shows it all that is observed.
+  void ask(Predictor& next);
   /// The lane starts another sequence: what is known of its uses is forgotten.
   void start_lane(LaneId lane);
   /// The router's choice [top_k] of `lane` at `layer`.
@@ -34,6 +39,7 @@ class UseEstimator {
 
  private:
   void add_lane(LaneId lane, LayerId layer);
+  void take_from_next(LayerId layer);
 
   const UseModel& model_;
   LaneChoices choices_;
@@ -42,6 +48,8 @@ class UseEstimator {
   std::vector<float> odds_;       ///< [2, experts]
   std::vector<float> nobody_;     ///< [2, experts] chance that no lane so far wants it
   std::vector<float> turns_;      ///< [experts]
+  Predictor* next_ = nullptr;     ///< what it says of the next turn replaces the model's word
+  std::vector<float> by_next_;    ///< [experts]
 };
 
 }  // namespace prophet

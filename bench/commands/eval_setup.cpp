@@ -75,7 +75,7 @@ void add_eval_options(CLI::App& command, EvalSetup& setup) {
   command
       .add_option("--policy", setup.policy,
                   "Whose cache says which experts are resident: lru, lfu, slru, arc, least-stale, static, "
-                  "forecast, belady (bound)")
+                  "forecast, one-step and belady (bounds)")
       ->capture_default_str();
   auto* const slabs = command.add_option("--slabs", setup.slabs, "Slabs of that cache");
   command.add_option("--slab-fraction", setup.slab_fraction, "The same as a share of all experts")
@@ -105,6 +105,8 @@ EvalPanel::EvalPanel(const EvalSetup& setup, const PredictorOptions& options, co
   if (by_forecast != nullptr) {
     use_model_ = learn_uses(options, setup.seed);
     estimator_.emplace(*use_model_, options.lanes);
+    if (policy_knows_next_turn(setup.policy))
+      estimator_->ask(*(next_turn_ = make_predictor(control, options)));
     resident_->follow(*estimator_, *by_forecast);
   }
   std::vector<Predictor*> views;

@@ -64,6 +64,7 @@ class EvalPanel {
   std::vector<std::unique_ptr<Predictor>> predictors_;  ///< the control, an oracle, is the last
   std::unique_ptr<Predictor> router_control_;           ///< where the source applies routers, else null
   std::optional<UseModel> use_model_;
+  std::unique_ptr<Predictor> next_turn_;  ///< what policy one-step knows, else null
   std::optional<UseEstimator> estimator_;
   std::unique_ptr<ResidentExperts> resident_;
   std::unique_ptr<ForecastEvaluation> evaluation_;

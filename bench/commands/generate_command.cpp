@@ -266,7 +266,8 @@ void add_generate_command(CLI::App& app) {
   slabs->excludes(fraction);
   command
       ->add_option("--policy", arguments->what.policy,
-                   "lru, lfu, slru, arc, least-stale, belady (bound); static, forecast (they learn)")
+                   "lru, lfu, slru, arc, least-stale, belady (bound); static, forecast, one-step "
+                   "(bound; they learn)")
       ->capture_default_str();
   command
       ->add_option(

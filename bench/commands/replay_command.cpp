@@ -168,7 +168,8 @@ void add_replay_command(CLI::App& app) {
   command->add_option("--batch", arguments->what.batch, "Lanes decoded in lock-step")->capture_default_str();
   command
       ->add_option("--policy", arguments->what.policy,
-                   "lru, lfu, slru, arc, least-stale, static, forecast, belady (bound)")
+                   "lru, lfu, slru, arc, least-stale, static, forecast, one-step "
+                   "and belady (bounds)")
       ->capture_default_str();
   command
       ->add_option("--predictor", arguments->what.predictor,

@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "runtime/cache/make_policy.hpp"
+
 namespace prophet {
 namespace {
 
@@ -62,7 +64,7 @@ nlohmann::json row_json_with_times(const ReportedRow& reported) {
           {"predictor", row.what.predictor},
           {"miss_mode", miss_mode_name(row.what.miss)},
           {"is_baseline", reported.is_baseline},
-          {"is_bound", row.what.policy == "belady" || row.what.predictor == "oracle"},
+          {"is_bound", policy_is_bound(row.what.policy) || row.what.predictor == "oracle"},
           {"simulated", reported.simulated},
           {"batch", row.what.batch},
           {"slabs", row.what.slabs},

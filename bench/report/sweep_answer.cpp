@@ -6,6 +6,8 @@
 #include <array>
 #include <numeric>
 
+#include "runtime/cache/make_policy.hpp"
+
 namespace prophet {
 namespace {
 
@@ -27,7 +29,7 @@ bool is_resident(const ReportedRow& reported) {
 }
 
 bool is_choice(const ReportedRow& reported) {
-  return !is_resident(reported) && reported.row.what.policy != "belady" &&
+  return !is_resident(reported) && !policy_is_bound(reported.row.what.policy) &&
          reported.row.what.predictor != "oracle";
 }
 

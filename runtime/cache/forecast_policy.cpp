@@ -13,8 +13,8 @@ constexpr double first_to_go = std::numeric_limits<double>::infinity();
 
 }  // namespace
 
-ForecastPolicy::ForecastPolicy(ExpertGrid grid)
-    : grid_(grid), next_use_(grid.size(), unknown), tops_(grid.layers) {
+ForecastPolicy::ForecastPolicy(ExpertGrid grid, std::string_view name)
+    : grid_(grid), name_(name), next_use_(grid.size(), unknown), tops_(grid.layers) {
   order_.reserve(grid.layers);
   for (std::uint32_t l = 0; l < grid.layers; ++l) order_.emplace_back(grid.experts);  // a copy has no room
 }

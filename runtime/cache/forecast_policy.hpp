@@ -20,13 +20,14 @@ namespace prophet {
 /// layers one of their tops: O(log slabs) to lease, release and evict, and revise() reads its experts once.
 class ForecastPolicy final : public EvictionPolicy {
  public:
-  explicit ForecastPolicy(ExpertGrid grid);
+  /// `name` must outlive it: whose estimates it follows.
+  explicit ForecastPolicy(ExpertGrid grid, std::string_view name = "forecast");
 
   /// The experts of `layer` [experts], as of its turn that runs now: after how many of its turns, the next
   /// one not counted, a use of each is expected: 0 at the next turn for certain. REQUIRES: no NaN.
   void revise(LayerId layer, std::span<const float> turns_after_next);
 
-  [[nodiscard]] std::string_view name() const noexcept override { return "forecast"; }
+  [[nodiscard]] std::string_view name() const noexcept override { return name_; }
   void begin_layer(LayerId layer, std::uint64_t step) override;
   void lease(ExpertIndex expert) override;
   void miss(ExpertIndex) override {}
@@ -48,6 +49,7 @@ class ForecastPolicy final : public EvictionPolicy {
   [[nodiscard]] double key_of(ExpertIndex expert) const noexcept;
 
   ExpertGrid grid_;
+  std::string_view name_;
   std::vector<double> next_use_;   ///< [grid.size()] in layers since the first step began
   std::vector<LayerOrder> order_;  ///< [layers] by next use
   IndexHeap<double, LayerId> tops_;

@@ -59,6 +59,10 @@ Made make_forecast(const PolicyOptions& options) {
   return std::make_unique<ForecastPolicy>(options.grid);
 }
 
+Made make_one_step(const PolicyOptions& options) {
+  return std::make_unique<ForecastPolicy>(options.grid, "one-step");
+}
+
 Made make_belady(const PolicyOptions& options) {
   require(options.future != nullptr, "policy belady: the requests to come are needed and were not given");
   const ExpertGrid grid = options.future->grid;
@@ -81,6 +85,7 @@ constexpr std::array policies{
     Entry{"least-stale", make_least_stale},
     Entry{"static", make_static},
     Entry{"forecast", make_forecast},
+    Entry{"one-step", make_one_step},
     Entry{"belady", make_belady},
 };
 
@@ -93,7 +98,15 @@ std::vector<std::string> policy_names() {
 }
 
 bool policy_needs_training(std::string_view name) {
-  return name == "static" || name == "forecast";
+  return name == "static" || name == "forecast" || policy_knows_next_turn(name);
+}
+
+bool policy_knows_next_turn(std::string_view name) {
+  return name == "one-step";
+}
+
+bool policy_is_bound(std::string_view name) {
+  return name == "belady" || policy_knows_next_turn(name);
 }
 
 std::unique_ptr<EvictionPolicy> make_policy(std::string_view name, const PolicyOptions& options) {

@@ -26,6 +26,12 @@ struct PolicyOptions {
 /// Whether the policy learns from training sequences before it runs.
 [[nodiscard]] bool policy_needs_training(std::string_view name);
 
+/// Whether the policy knows what the next turn of each layer wants, which no run can: `one-step`, a bound.
+[[nodiscard]] bool policy_knows_next_turn(std::string_view name);
+
+/// Whether the policy knows the future, if only a part: what it reaches bounds others.
+[[nodiscard]] bool policy_is_bound(std::string_view name);
+
 /// Throws Error{usage} for an unknown name (listing the known ones), and when the policy needs something that
 /// `options` lacks.
 [[nodiscard]] std::unique_ptr<EvictionPolicy> make_policy(std::string_view name,

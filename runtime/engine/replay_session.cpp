@@ -134,11 +134,16 @@ std::unique_ptr<Predictor> ReplaySession::predictor(Device& device, const Replay
     predictor_options.device = &device;
     predictor_options.adapt_rate = options_.adapt_rate;
   }
-  if (what.predictor == "oracle") {
-    const RequestGroups& future = requests(what.batch);
-    predictor_options.future = {future.offsets, future.experts};
-  }
+  if (what.predictor == "oracle") return oracle(what.batch);
   return make_predictor(what.predictor, predictor_options);
+}
+
+std::unique_ptr<Predictor> ReplaySession::oracle(std::uint32_t batch) {
+  PredictorOptions options = learner_options();
+  options.lanes = batch;
+  const RequestGroups& future = requests(batch);
+  options.future = {future.offsets, future.experts};
+  return make_predictor("oracle", options);
 }
 
 ReplayRow ReplaySession::run(const ReplayCase& what) {
@@ -181,6 +186,8 @@ ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const Re
   auto* const by_forecast = dynamic_cast<ForecastPolicy*>(eviction.get());
   std::optional<UseEstimator> estimator;
   if (by_forecast != nullptr) estimator.emplace(use_model(), what.batch);
+  std::unique_ptr<Predictor> next_turn;
+  if (policy_knows_next_turn(what.policy)) estimator->ask(*(next_turn = oracle(what.batch)));
   StepLoop loop(device, store, model, engine, std::move(eviction), forecaster.get(), steps.tokens_max());
   if (estimator) loop.follow(*estimator, *by_forecast);
   check_graph(what, loop);

@@ -109,6 +109,7 @@ class ReplaySession {
   [[nodiscard]] PredictorOptions learner_options() const;
   [[nodiscard]] std::shared_ptr<const MlpModel> mlp_model();
   [[nodiscard]] std::unique_ptr<Predictor> predictor(Device& device, const ReplayCase& what);
+  [[nodiscard]] std::unique_ptr<Predictor> oracle(std::uint32_t batch);
   void check(const ReplayCase& what) const;
   void check_graph(const ReplayCase& what, const StepLoop& loop) const;
 

@@ -310,7 +310,7 @@ class NaiveLeastStale final : public Naive {
 std::unique_ptr<EvictionPolicy> make_naive_policy(std::string_view name, const PolicyOptions& options) {
   if (name == "lru") return std::make_unique<NaiveLru>();
   if (name == "lfu") return std::make_unique<NaiveLfu>(options.lfu_half_life_steps);
-  if (name == "forecast") return std::make_unique<NaiveForecast>(options.grid);
+  if (name == "forecast" || name == "one-step") return std::make_unique<NaiveForecast>(options.grid);
   if (name == "slru") return std::make_unique<NaiveSlru>(options.cache_slabs);
   if (name == "arc") return std::make_unique<NaiveArc>(options.cache_slabs);
   if (name == "least-stale") return std::make_unique<NaiveLeastStale>(options.grid);

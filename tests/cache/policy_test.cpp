@@ -41,7 +41,8 @@ TEST(MakePolicy, MakesEveryPolicyUnderItsName) {
 
 TEST(MakePolicy, RefusesInOneSentence) {
   EXPECT_EQ(refusal("mru", options_of(2)),
-            "policy mru is unknown; known are lru, lfu, slru, arc, least-stale, static, forecast, belady");
+            "policy mru is unknown; known are lru, lfu, slru, arc, least-stale, static, forecast, one-step, "
+            "belady");
   EXPECT_EQ(refusal("lru", options_of(0)), "policy lru: 0 cache slabs, at least 1 is needed");
   EXPECT_EQ(refusal("static", options_of(2)),
             "policy static: popularity of 0 experts was given, that of all 8 is needed");

@@ -59,6 +59,19 @@ TEST(ReplaySession, NeverBeatsItsBound) {
   }
 }
 
+TEST(ReplaySession, WhoKnowsTheNextStepStandsBetweenTheForecastAndTheClairvoyant) {
+  World world;
+  const auto misses = [&](const std::string& policy) {
+    ReplayCase what = world.third();
+    what.batch = 2;
+    what.policy = policy;
+    return world.session->run(what).metrics.total.miss;
+  };
+  const std::uint64_t one_step = misses("one-step");
+  EXPECT_LT(one_step, misses("forecast"));
+  EXPECT_GT(one_step, misses("belady"));
+}
+
 TEST(ReplaySession, NeverBeatsItsBoundOfLinkAndHostAtOnce) {
   for (const double host_gb_per_s : {1.0, 60.0, 4000.0}) {
     SessionOptions options;

@@ -73,6 +73,34 @@ TEST(UseEstimator, AnAddedSourceSpeaksForItsLayersChoice) {
   EXPECT_GT(estimator.estimate(LayerId{0})[0], 0.3F) << "another sequence has not chosen it";
 }
 
+/// Says that the next turn of a layer wants expert 2, once it has seen something.
+class ExpertTwo final : public Predictor {
+ public:
+  [[nodiscard]] std::string_view name() const noexcept override { return "two"; }
+  void start_lane(LaneId) override { seen_ = false; }
+  void observe(LaneId, LayerId, std::span<const ExpertId>) override { seen_ = true; }
+  [[nodiscard]] bool forecast(LayerId made_at, LayerId target, std::span<float> probability) override {
+    EXPECT_EQ(made_at, target) << "a whole turn ahead";
+    for (std::size_t e = 0; e < probability.size(); ++e) probability[e] = e == 2 ? 1.0F : 0.0F;
+    return seen_;
+  }
+
+ private:
+  bool seen_ = false;
+};
+
+TEST(UseEstimator, WhatIsAskedOfTheNextTurnReplacesTheModelsWord) {
+  const UseModel model = biased({UseOdds{surely, never}, UseOdds{never, surely}, UseOdds{never, never}});
+  ExpertTwo next;
+  UseEstimator estimator(model, 1);
+  estimator.ask(next);
+  estimator.observe(LaneId{0}, LayerId{0}, choice);
+  const auto turns = estimator.estimate(LayerId{0});
+  EXPECT_GT(turns[0], 10) << "the model was sure of it for the next turn only";
+  EXPECT_NEAR(turns[1], 1, 1e-3) << "of later turns the model still speaks";
+  EXPECT_EQ(turns[2], 0);
+}
+
 TEST(UseEstimator, APassOfAPromptSpeaksForNoTurn) {
   const UseModel model = biased({UseOdds{surely, surely}});
   UseEstimator estimator(model, 2);

@@ -182,6 +182,9 @@ LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const Continuo
   auto* const by_forecast = dynamic_cast<ForecastPolicy*>(eviction.get());
   std::optional<UseEstimator> estimator;
   if (by_forecast != nullptr) estimator.emplace(use_model(), decode_options.lanes);
+  std::unique_ptr<Predictor> next_turn;
+  if (policy_knows_next_turn(what.policy))
+    estimator->ask(*(next_turn = make_predictor("oracle", predictor_options(0, true))));
   StepLoop loop(*device_, weights_->store(), model, engine, std::move(eviction), forecaster.get(),
                 live.tokens_max);
   if (estimator) loop.follow(*estimator, *by_forecast);
