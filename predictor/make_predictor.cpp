@@ -42,14 +42,21 @@ Made make_gate_ahead(std::string_view, const PredictorOptions& options) {
                                               options.ahead_layers);
 }
 
+bool runs_on_device(const PredictorOptions& options) {
+  if (options.device == nullptr || options.forecast_on == ForecastOn::host) return false;
+  if (options.forecast_on == ForecastOn::device) return true;
+  return options.device->info().kind.rfind("cuda", 0) == 0;
+}
+
 Made make_mlp(std::string_view name, const PredictorOptions& options) {
   std::shared_ptr<const MlpModel> model = options.mlp;
   if (model == nullptr) {
     model = std::make_shared<const MlpModel>(learn_mlp(TrainingSet(name, options), NetOptions{}.seed));
   }
   check_mlp_fits(*model, options.grid, options.top_k);
-  return std::make_unique<MlpPredictor>(std::move(model),
-                                        MlpOptions{options.lanes, options.device, options.adapt_rate});
+  Device* const nets_on = runs_on_device(options) ? options.device : nullptr;
+  return std::make_unique<MlpPredictor>(
+      std::move(model), MlpOptions{options.lanes, nets_on, options.adapt_rate, options.device});
 }
 
 Made make_oracle(std::string_view, const PredictorOptions& options) {
@@ -96,6 +103,13 @@ void check_sizes(std::string_view name, const PredictorOptions& options) {
 }
 
 }  // namespace
+
+ForecastOn parse_forecast_on(std::string_view name) {
+  if (name == "auto") return ForecastOn::automatic;
+  if (name == "host") return ForecastOn::host;
+  if (name == "device") return ForecastOn::device;
+  throw Error(ErrorCode::usage, fmt::format("--forecast-on {}: expected auto, host or device", name));
+}
 
 std::vector<std::string> predictor_names() {
   std::vector<std::string> names;

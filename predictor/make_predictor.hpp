@@ -21,6 +21,16 @@ struct FutureRequests {
   std::span<const ExpertIndex> experts;    ///< concatenated groups
 };
 
+/// Where a learned predictor's nets run. The forecasts are the same.
+enum class ForecastOn : std::uint8_t {
+  automatic,  ///< on the host, but for a cuda device, whose streams run beside each other
+  host,
+  device,
+};
+
+/// "auto", "host" or "device". Throws Error{usage} for another word.
+[[nodiscard]] ForecastOn parse_forecast_on(std::string_view name);
+
 struct PredictorOptions {
   ExpertGrid grid;
   std::uint32_t top_k = 0;
@@ -32,8 +42,9 @@ struct PredictorOptions {
   std::uint32_t ahead_layers = 0;
   /// For `mlp` only: what it has learned; null: it learns from the training sequences first.
   std::shared_ptr<const MlpModel> mlp;
-  Device* device = nullptr;  ///< where `mlp` runs; null: on the host
-  float adapt_rate = 0;      ///< of `mlp`; see MlpOptions
+  Device* device = nullptr;                        ///< of the run; null: there is none
+  ForecastOn forecast_on = ForecastOn::automatic;  ///< of `mlp`
+  float adapt_rate = 0;                            ///< of `mlp`; see MlpOptions
 };
 
 [[nodiscard]] std::vector<std::string> predictor_names();

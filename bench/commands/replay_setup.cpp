@@ -83,6 +83,7 @@ SessionOptions session_options(const ReplaySetup& setup, const Workload& workloa
   options.seed = setup.seed;
   options.verify = setup.verify;
   options.graph = graph_use(setup.graph);
+  options.forecast_on = parse_forecast_on(setup.forecast_on);
   options.record_timeline = setup.record_timeline;
   options.chunk_bytes = option_bytes("--chunk-kib", setup.chunk_kib, 1024);
   if (setup.chunk_kib == 0) {
@@ -174,6 +175,11 @@ void add_replay_options(CLI::App& command, ReplaySetup& setup) {
   command.add_option("--predictor-file", setup.predictor_file,
                      "What predictor mlp and policy forecast have learned, by prophet train-predictor; "
                      "default: they learn from the training sequences");
+  command
+      .add_option("--forecast-on", setup.forecast_on,
+                  "Where predictor mlp's nets run, with the same forecasts: host, device, or auto: on the "
+                  "host, but for a cuda device")
+      ->capture_default_str();
   command.add_flag("--adapt", setup.adapt, "Predictor mlp goes on learning from what it sees, a little");
   command.add_option("--seed", setup.seed, "Of the split, the weights and every random choice")
       ->capture_default_str();

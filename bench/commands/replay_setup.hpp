@@ -32,6 +32,7 @@ struct ReplaySetup {
   bool verify = true;
   std::string graph = "auto";
   std::string predictor_file;  ///< empty: what learns does so from the training sequences
+  std::string forecast_on = "auto";
   bool adapt = false;
   bool record_timeline = false;
   std::string json_path;

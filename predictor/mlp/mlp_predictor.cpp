@@ -18,6 +18,7 @@ MlpPredictor::MlpPredictor(std::shared_ptr<const MlpModel> model, const MlpOptio
                 ? nullptr
                 : std::make_unique<DeviceNets>(*options.device, *model_, options.lanes)),
       on_host_(options.device == nullptr || !options.device->info().has_bytes),
+      told_(options.device == nullptr ? options.told : nullptr),
       adapt_rate_(options.adapt_rate),
       ids_(model_->shape.groups.size() * options.lanes * model_->shape.ids_per_group),
       logits_(std::size_t{options.lanes} * kernels::predictor_row_values(model_->shape.grid.experts)),
@@ -122,9 +123,22 @@ std::span<const float> MlpPredictor::logits_of_host(LayerId target, std::uint32_
       std::span(logits_).first(std::size_t{lanes} * kernels::predictor_row_values(shape.grid.experts));
   const kernels::Status status =
       kernels::predictor_logits(mlp_weights(*model_, mlp_net(shape, target, lookahead)), input, here);
-  if (status == kernels::Status::ok) return here;
-  throw Error(ErrorCode::check_failed,
-              fmt::format("predictor mlp: the kernel refuses {}", kernels::status_name(status)));
+  if (status != kernels::Status::ok) {
+    throw Error(ErrorCode::check_failed,
+                fmt::format("predictor mlp: the kernel refuses {}", kernels::status_name(status)));
+  }
+  if (told_ != nullptr) told_->host_computed(work_of_host());
+  return here;
+}
+
+HostWork MlpPredictor::work_of_host() const {
+  const MlpShape& shape = model_->shape;
+  const auto inputs = std::span(ids_).first(shape.groups.size() * lanes_.size() * shape.ids_per_group);
+  const auto added = static_cast<std::uint64_t>(
+      std::count_if(inputs.begin(), inputs.end(), [&](std::uint32_t id) { return id < shape.grid.experts; }));
+  const std::uint64_t experts = shape.grid.experts;
+  return {(added + experts) * shape.hidden * sizeof(std::uint16_t),
+          (added + 2 * lanes_.size() * experts) * shape.hidden};
 }
 
 bool MlpPredictor::forecast(LayerId made_at, LayerId target, std::span<float> probability) {

@@ -18,10 +18,14 @@ inline constexpr float mlp_adapt_rate = 0.005F;
 
 struct MlpOptions {
   std::uint32_t lanes = 1;
-  /// Where the nets run; null, or a device that moves no bytes: on the host, with the same outputs.
+  /// Where the nets run; null: on the host. The outputs are the same, and those of a device that moves no
+  /// bytes are the host's.
   Device* device = nullptr;
   /// How far a bias of each output moves towards what came, for each forecast that is made; 0: not at all.
   float adapt_rate = 0;
+  /// Where the nets run on the host: the device that the host works for, told of each net's work; may be
+  /// null.
+  Device* told = nullptr;
 };
 
 /// Forecasts by learned nets, up to model.shape.lookahead_layers ahead, for the lanes that were last observed
@@ -46,6 +50,8 @@ class MlpPredictor final : public Predictor {
   void start(LayerId target, std::uint32_t lookahead);
   [[nodiscard]] std::span<const float> logits(LayerId target, std::uint32_t lookahead);
   [[nodiscard]] std::span<const float> logits_of_host(LayerId target, std::uint32_t lookahead);
+  /// Of one net for lanes_, whose input is in ids_: rows of w1 that are named, and w2.
+  [[nodiscard]] HostWork work_of_host() const;
   void say(std::size_t net, LaneId lane, std::span<const float> logits);
   void correct(LaneId lane, LayerId layer, std::span<const ExpertId> experts);
   [[nodiscard]] std::size_t said_at(std::size_t net, LaneId lane) const noexcept {
@@ -56,6 +62,7 @@ class MlpPredictor final : public Predictor {
   LaneHistory history_;
   std::unique_ptr<DeviceNets> nets_;  ///< null: there is no device
   bool on_host_;                      ///< the outputs are the host's
+  Device* told_;                      ///< null: nobody
   float adapt_rate_;
   std::vector<std::uint32_t> last_layer_;  ///< [lanes] last observed; grid.layers: none since the start
   std::vector<LaneId> lanes_;              ///< as gathered at

@@ -8,4 +8,6 @@ std::unique_ptr<ResidentStep> Device::make_resident_step(const ResidentStepPlan&
   return nullptr;
 }
 
+void Device::host_computed(const HostWork&) {}
+
 }  // namespace prophet

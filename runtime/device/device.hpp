@@ -118,6 +118,12 @@ class TimelineSink {
   virtual void on_span(const TimelineSpan& span) = 0;
 };
 
+/// What the calling thread has computed between two calls of a device, for the device's next work.
+struct HostWork {
+  std::uint64_t bytes = 0;  ///< read
+  std::uint64_t flops = 0;  ///< multiply-adds count as two
+};
+
 class ResidentStep;       // runtime/device/resident_step.hpp
 struct ResidentStepPlan;  // as above
 
@@ -170,6 +176,10 @@ class Device {
   virtual std::size_t wait_any(std::span<const EventId> events) = 0;
   /// Host waits for everything submitted.
   virtual void synchronize() = 0;
+
+  /// The calling thread has computed this since its last call. Where time is virtual it takes its time now,
+  /// as one of the host's cores; elsewhere the time has passed by itself and nothing happens.
+  virtual void host_computed(const HostWork& work);
 
   /// The device's clock: virtual on the sim, monotonic wall clock elsewhere.
   [[nodiscard]] virtual std::uint64_t now_ns() = 0;

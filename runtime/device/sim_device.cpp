@@ -38,7 +38,8 @@ void refuse_model_op(const ComputeOp& op) {
 ///
 /// Costs on the host's clock: a submission (copy, launch, record, wait) and a done() cost host_submit_ns, a
 /// done() at least 1 ns so that polling makes progress; a synchronize or wait_any that finds its event done
-/// costs host_submit_ns, one that waits ends host_wake_ns after the completion.
+/// costs host_submit_ns, one that waits ends host_wake_ns after the completion. What the host's thread says
+/// that it has computed takes it the time of one of the host's cores.
 class SimDevice final : public Device {
  public:
   SimDevice(const GpuProfile& profile, const SimOptions& options);
@@ -65,6 +66,7 @@ class SimDevice final : public Device {
   std::size_t wait_any(std::span<const EventId> events) override;
   void synchronize() override;
 
+  void host_computed(const HostWork& work) override { now_ns_ += timing_.host_thread_ns(work); }
   [[nodiscard]] std::uint64_t now_ns() override { return now_ns_; }
   [[nodiscard]] StreamTimes times(StreamId stream) override {
     return queues_.times(streams_.slot_of(stream));

@@ -132,6 +132,7 @@ std::unique_ptr<Predictor> ReplaySession::predictor(Device& device, const Replay
   if (what.predictor == "mlp") {
     predictor_options.mlp = mlp_model();
     predictor_options.device = &device;
+    predictor_options.forecast_on = options_.forecast_on;
     predictor_options.adapt_rate = options_.adapt_rate;
   }
   if (what.predictor == "oracle") return oracle(what.batch);

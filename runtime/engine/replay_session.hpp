@@ -49,8 +49,9 @@ struct SessionOptions {
   /// sequences, when it is first needed, with this told of it.
   TrainedPredictor trained;
   TrainingProgress training_progress;
-  float adapt_rate = 0;          ///< of predictor `mlp`; see MlpOptions
-  bool record_timeline = false;  ///< keep the operations of every run, for write_timeline
+  float adapt_rate = 0;                            ///< of predictor `mlp`; see MlpOptions
+  ForecastOn forecast_on = ForecastOn::automatic;  ///< likewise
+  bool record_timeline = false;                    ///< keep the operations of every run, for write_timeline
 };
 
 /// Replays one trace on one device, case by case, with the baselines that each case is judged against.

@@ -67,6 +67,13 @@ TEST_F(MakePredictor, SaysWhichLearn) {
   }
 }
 
+TEST_F(MakePredictor, ReadsWhereForecastsAreMade) {
+  EXPECT_EQ(parse_forecast_on("auto"), ForecastOn::automatic);
+  EXPECT_EQ(parse_forecast_on("host"), ForecastOn::host);
+  EXPECT_EQ(parse_forecast_on("device"), ForecastOn::device);
+  EXPECT_THROW((void)parse_forecast_on("gpu"), Error);
+}
+
 TEST_F(MakePredictor, AnswersAnUnknownNameWithTheKnownOnes) {
   EXPECT_EQ(refusal("psychic", options),
             "predictor psychic is unknown; known are none, static, previous-token, transition, history, "

@@ -49,6 +49,7 @@ class ForwardingDevice : public Device {
   std::size_t wait_any(std::span<const EventId> events) override { return inner_->wait_any(events); }
   void synchronize() override { inner_->synchronize(); }
 
+  void host_computed(const HostWork& work) override { inner_->host_computed(work); }
   [[nodiscard]] std::uint64_t now_ns() override { return inner_->now_ns(); }
   [[nodiscard]] StreamTimes times(StreamId stream) override { return inner_->times(stream); }
   void set_timeline(TimelineSink* sink) override { inner_->set_timeline(sink); }

@@ -28,6 +28,7 @@ Timing::Timing(const GpuProfile& profile, double jitter_fraction, std::uint64_t 
       host_latency_ns_(static_cast<double>(profile.host_wake_ns)),
       host_ns_per_byte_(ns_per_s / profile.host_memory_bytes_per_s),
       host_ns_per_flop_(ns_per_s / profile.host_flops_per_s),
+      host_cores_(static_cast<double>(profile.host_cores)),
       in_place_ns_per_byte_(ns_per_s / profile.zero_copy_bytes_per_s) {}
 
 Work Timing::copy(MemoryKind destination, MemoryKind source, std::uint64_t bytes) {
@@ -54,6 +55,12 @@ Work Timing::launch(const ComputeOp& op, Placement placement) {
   const double memory_ns = bytes * (in_place ? in_place_ns_per_byte_ : memory_ns_per_byte_);
   return {read.name, Engine::compute, in_place, read.bytes,
           jittered(launch_latency_ns_ * read.kernels + std::max(memory_ns, flops * ns_per_flop_))};
+}
+
+std::uint64_t Timing::host_thread_ns(const HostWork& work) {
+  const double memory_ns = static_cast<double>(work.bytes) * host_ns_per_byte_;
+  const double arithmetic_ns = static_cast<double>(work.flops) * host_ns_per_flop_;
+  return jittered(host_cores_ * std::max(memory_ns, arithmetic_ns));
 }
 
 Timing::Reads Timing::reads(const DenseOp& op) {

@@ -46,6 +46,8 @@ class Timing {
 
   [[nodiscard]] Work copy(MemoryKind destination, MemoryKind source, std::uint64_t bytes);
   [[nodiscard]] Work launch(const ComputeOp& op, Placement placement);
+  /// Of one of the host's cores, which has its equal share of their memory bandwidth and arithmetic.
+  [[nodiscard]] std::uint64_t host_thread_ns(const HostWork& work);
 
  private:
   struct Reads {
@@ -72,6 +74,7 @@ class Timing {
   double host_latency_ns_;
   double host_ns_per_byte_;
   double host_ns_per_flop_;
+  double host_cores_;
   double in_place_ns_per_byte_;
 };
 

@@ -42,6 +42,29 @@ TEST(SimTiming, EachOperationTakesItsLatencyAndTheLargerOfMemoryAndArithmetic) {
   EXPECT_EQ(sim.device->now_ns(), 4224U + 5003U);
 }
 
+TEST(SimTiming, WhatTheHostComputesTakesOneOfItsCores) {
+  GpuProfile profile = plain_profile();
+  profile.host_cores = 4;
+  profile.host_memory_bytes_per_s = 8e9;  // 2 bytes a nanosecond for each core
+  profile.host_flops_per_s = 40e9;        // 10
+  Sim sim(profile);
+  sim.device->host_computed({600, 1000});
+  EXPECT_EQ(sim.device->now_ns(), 300U) << "bytes";
+  sim.device->host_computed({600, 5000});
+  EXPECT_EQ(sim.device->now_ns(), 800U) << "arithmetic";
+}
+
+TEST(SimTiming, WhatTheHostComputesDoesNotHoldUpTheDevice) {
+  GpuProfile profile = plain_profile();
+  profile.host_cores = 1;
+  profile.host_memory_bytes_per_s = 1e9;
+  Sim sim(profile);
+  sim.up(sim.demand, 0, 1000);
+  sim.device->host_computed({600, 0});
+  sim.device->synchronize();
+  EXPECT_EQ(sim.device->now_ns(), 1000U) << "as without it";
+}
+
 TEST(SimTiming, AForecastTakesTwoLaunchesAndItsBytes) {
   GpuProfile profile = plain_profile();
   profile.launch_latency_ns = 50;

@@ -78,6 +78,31 @@ TEST_F(MlpPredicts, TakesItsTimeOnTheSim) {
   EXPECT_GT(sim->now_ns(), before_ns + 2 * load_gpu_profile("h100-80gb").launch_latency_ns);
 }
 
+// A net on the host holds up nobody but the host: by the rows that were named, as one of its cores reads
+// them.
+TEST_F(MlpPredicts, TakesTheHostsTimeWhereItRunsOnTheHostOfASim) {
+  GpuProfile profile = load_gpu_profile("h100-80gb");
+  const auto spent_ns = [&](double bytes_per_s) {
+    profile.host_memory_bytes_per_s = bytes_per_s;
+    profile.host_flops_per_s = 1e15;
+    const auto sim = make_sim_device(profile, {});
+    MlpPredictor predictor(model, {1, nullptr, 0, sim.get()});
+    predictor.start_lane(LaneId{0});
+    show(predictor, LaneId{0}, trace, 0, 0, 0);
+    predictor.prepare(LayerId{0}, 1);
+    EXPECT_EQ(sim->now_ns(), 0U) << "not before it is asked";
+    (void)ask(predictor, grid, 0, 1);
+    return sim->now_ns();
+  };
+  // Of one token's first layer: its top_k experts, perhaps told by several groups, and the rows of w2.
+  const double row_ns = 2.0 * model->shape.hidden * static_cast<double>(profile.host_cores);
+  const auto slow_ns = static_cast<double>(spent_ns(1e9));
+  EXPECT_GE(slow_ns, (grid.experts + top_k) * row_ns);
+  const auto named_max = static_cast<double>(model->shape.groups.size() * model->shape.ids_per_group);
+  EXPECT_LT(slow_ns, (grid.experts + named_max / 2) * row_ns) << "most of what a group has room for is none";
+  EXPECT_NEAR(static_cast<double>(spent_ns(2e9)), slow_ns / 2, 1);
+}
+
 TEST_F(MlpPredicts, CountsItsWeightsAsMemoryOfTheDevice) {
   const auto cpu = make_cpu_device({64ULL << 20, 0});
   const std::uint64_t weights =
