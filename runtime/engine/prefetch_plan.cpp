@@ -8,25 +8,30 @@ PrefetchPlan::PrefetchPlan(std::uint32_t offers_max, double wasted_price) : wast
   offers_.reserve(offers_max);
 }
 
-void PrefetchPlan::settle(const LinkOutlook& link, double victim_chance) {
-  std::sort(offers_.begin(), offers_.end(), [](const PrefetchOffer& a, const PrefetchOffer& b) {
-    if (a.ahead != b.ahead) return a.ahead < b.ahead;
+void PrefetchPlan::begin(const LinkOutlook& link, double victim_chance) noexcept {
+  clear();
+  link_ = link;
+  victim_chance_ = victim_chance;
+  busy_ns_ = 0;
+}
+
+void PrefetchPlan::settle() {
+  const auto first = offers_.begin() + static_cast<std::ptrdiff_t>(settled_);
+  std::sort(first, offers_.end(), [](const PrefetchOffer& a, const PrefetchOffer& b) {
     return a.probability != b.probability ? a.probability > b.probability : a.expert < b.expert;
   });
-  const double half_a_chunk_ns = link.demand_share * link.chunk_ns / 2;
-  double busy_ns = 0;  // until the link has done what goes before
-  std::size_t kept = 0;
-  for (PrefetchOffer offer : offers_) {
-    const double hidden_ns = std::clamp(offer.ahead * link.idle_ns - busy_ns, 0.0, link.expert_ns);
+  const double half_a_chunk_ns = link_.demand_share * link_.chunk_ns / 2;
+  for (std::size_t i = settled_; i < offers_.size(); ++i) {
+    PrefetchOffer offer = offers_[i];
+    const double hidden_ns = std::clamp(offer.ahead * link_.idle_ns - busy_ns_, 0.0, link_.expert_ns);
     const double chance = offer.probability;
     offer.gain_ns = chance * hidden_ns - (1 - chance) * (half_a_chunk_ns + wasted_price_ * hidden_ns +
-                                                         victim_chance * link.expert_ns);
+                                                         victim_chance_ * link_.expert_ns);
     if (hidden_ns <= 0 || offer.gain_ns <= 0) continue;
-    busy_ns += link.expert_ns;
-    offers_[kept++] = offer;
+    busy_ns_ += link_.expert_ns;
+    offers_[settled_++] = offer;
   }
-  offers_.resize(kept);
-  next_ = 0;
+  offers_.resize(settled_);
 }
 
 }  // namespace prophet

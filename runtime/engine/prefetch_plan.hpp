@@ -35,7 +35,8 @@ struct PrefetchOffer {
 ///   gain = p * h - (1 - p) * (demand_share * chunk_ns / 2 + wasted_price * h + v * expert_ns)
 ///
 /// Only what gains is kept: the nearest layer first, for which the link has the least time, then the most
-/// probable. No allocation after construction.
+/// probable. It is made layer by layer, so that no forecast is asked for of a layer that the link has no time
+/// for. No allocation after construction.
 class PrefetchPlan {
  public:
   /// `offers_max` at once; `wasted_price`: of a wasted byte, in bytes of stall.
@@ -43,12 +44,17 @@ class PrefetchPlan {
 
   void clear() noexcept {
     offers_.clear();
-    next_ = 0;
+    settled_ = next_ = 0;
   }
-  /// REQUIRES: fewer than offers_max since clear().
+  /// Begins another plan. `victim_chance`: v.
+  void begin(const LinkOutlook& link, double victim_chance) noexcept;
+  /// Whether the link has time for one expert more until the layer `ahead` of the one that has run asks.
+  [[nodiscard]] bool has_time(std::uint32_t ahead) const noexcept { return ahead * link_.idle_ns > busy_ns_; }
+  /// REQUIRES: fewer than offers_max since begin(), and none for a nearer layer than that of an earlier one.
   void offer(const PrefetchOffer& offer) { offers_.push_back(offer); }
-  /// Drops what does not pay and orders the rest. `victim_chance`: v. O(n log n) of the offers.
-  void settle(const LinkOutlook& link, double victim_chance);
+  /// Of the offers since the last call, all for one layer: drops what does not pay and orders the rest behind
+  /// what is planned. O(n log n) of them.
+  void settle();
 
   /// What is left, the first to go in front.
   [[nodiscard]] std::span<const PrefetchOffer> rest() const noexcept {
@@ -59,7 +65,11 @@ class PrefetchPlan {
 
  private:
   std::vector<PrefetchOffer> offers_;
+  std::size_t settled_ = 0;  ///< of offers_
   std::size_t next_ = 0;
+  LinkOutlook link_;
+  double victim_chance_ = 0;
+  double busy_ns_ = 0;  ///< until the link has done what is settled
   double wasted_price_;
 };
 

@@ -42,30 +42,35 @@ Prefetcher::Prefetcher(Predictor& predictor, ExpertCache& cache, TransferQueue& 
       plan_(options.lookahead_layers * cache.grid().experts, options.wasted_price),
       link_(watch_of(options, transfers)) {}
 
+bool Prefetcher::prepare(LayerId made_at) {
+  rests_ = fates_.resting();
+  if (!rests_) predictor_.prepare(made_at, options_.lookahead_layers);
+  return !rests_;
+}
+
 void Prefetcher::run(LayerId made_at, std::uint64_t now_ns) {
   link_.layer_done(now_ns, transfers_.demand_stream_bytes());
-  const bool resting = fates_.resting();
   has_next_ = false;
-  plan_.clear();
+  plan_.begin(link_.outlook(), cache_.victim_chance());
+  if (rests_) return;
+  const bool pays = options_.rule == PrefetchRule::paying;
   for (std::uint32_t ahead = 1; ahead <= options_.lookahead_layers; ++ahead) {
+    // The first is asked for in any case, because the score is of it.
+    if (pays && ahead > 1 && !plan_.has_time(ahead)) continue;
     const LayerId target{(made_at.value + ahead) % cache_.grid().layers};
     if (!rank(made_at, target)) continue;
-    if (ahead == 1) {
-      has_next_ = true;
-      next_layer_ = target;
-      std::copy(ranked_.begin(), ranked_.end(), next_ranked_.begin());
-    }
-    if (resting) continue;
-    if (options_.rule == PrefetchRule::named) {
-      queue_best(target);
-    } else {
-      offer(target, ahead);
-    }
+    if (ahead == 1) keep_for_score(target);
+    pays ? offer(target, ahead) : queue_best(target);
   }
-  if (options_.rule == PrefetchRule::named || resting) return;
-  plan_.settle(link_.outlook(), cache_.victim_chance());
+  if (!pays) return;
   reconsider_running();
   feed();
+}
+
+void Prefetcher::keep_for_score(LayerId next) {
+  has_next_ = true;
+  next_layer_ = next;
+  std::copy(ranked_.begin(), ranked_.end(), next_ranked_.begin());
 }
 
 void Prefetcher::interrupted() {
@@ -100,6 +105,7 @@ void Prefetcher::offer(LayerId target, std::uint32_t ahead) {
     const bool runs = has_running_ && running_.expert == expert;
     if (!ranked_[i].resident || runs) plan_.offer({expert, target, ahead, ranked_[i].probability, 0});
   }
+  plan_.settle();
 }
 
 /// What is being copied for a layer to come is given up when the plan no longer has it.

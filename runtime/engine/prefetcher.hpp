@@ -45,10 +45,12 @@ class Prefetcher {
              const PrefetchOptions& options);
 
   /// Called once `made_at` has been observed: forecasts that a device makes begin before its experts do.
-  void prepare(LayerId made_at) { predictor_.prepare(made_at, options_.lookahead_layers); }
+  /// False where prefetch rests, and nothing begins.
+  bool prepare(LayerId made_at);
 
   /// Called after `made_at` of a decode step has been observed and its leases have ended, `now_ns` by the
-  /// device's clock: asks for the layers to come and queues what is worth a copy.
+  /// device's clock: asks for the layers to come, as far as the link has time for more, and queues what is
+  /// worth a copy. While prefetch rests no forecast is asked for.
   void run(LayerId made_at, std::uint64_t now_ns);
   /// Queues what is next of the plan, if the link is free for it. Cheap when idle.
   void feed();
@@ -63,6 +65,7 @@ class Prefetcher {
 
  private:
   [[nodiscard]] bool rank(LayerId made_at, LayerId target);
+  void keep_for_score(LayerId next);
   void offer(LayerId target, std::uint32_t ahead);
   void reconsider_running();
   void queue_best(LayerId target);
@@ -82,6 +85,7 @@ class Prefetcher {
   LinkWatch link_;
   SlabTicket running_;  ///< by the rule `paying`, what was queued last
   bool has_running_ = false;
+  bool rests_ = false;  ///< in the layer at hand
   LayerId next_layer_;
   bool has_next_ = false;
   std::uint64_t issued_ = 0;

@@ -25,7 +25,7 @@ StepLoop::StepLoop(Device& device, const HostStore& store, StepModel& model, con
                     ? model.captured_steps(device, store, slabs_, options.captured_tokens, options.verify)
                     : nullptr),
       transfers_(device, store, slabs_.arena(), slabs_.bytes(), cache_, options.transfer),
-      fates_(transfers_, options.prefetch_useful_min),
+      fates_(transfers_, options.prefetch_useful_min, options.prefetch.link_bytes_per_s),
       predictor_(predictor),
       requests_(workload_.grid, workload_.top_k, tokens_max),
       compute_(device, StreamRole::compute),
@@ -170,7 +170,7 @@ void StepLoop::run_layer(LayerId layer, StepKind kind, std::span<const StepToken
 void StepLoop::run_routed_layer(LayerId layer, StepKind kind, std::span<const StepToken> tokens) {
   const auto rows = static_cast<std::uint32_t>(tokens.size());
   observe(layer, kind, tokens);
-  if (prefetcher_ && kind == StepKind::decode) prefetcher_->prepare(layer);
+  if (prefetcher_ && kind == StepKind::decode) prepare_forecasts(layer);
   cache_.begin_layer(layer, step_number_);
   estimate_uses(layer, kind, tokens);
   run_experts(layer, kind, rows);
@@ -180,6 +180,12 @@ void StepLoop::run_routed_layer(LayerId layer, StepKind kind, std::span<const St
   if (prefetcher_ && kind == StepKind::decode) prefetch_after_ = layer;
   if (prefetcher_ && kind == StepKind::prefill) prefetcher_->interrupted();
   transfers_.pump();
+}
+
+/// The layer's experts wait for it: what it takes is the price of a forecast that a device makes.
+void StepLoop::prepare_forecasts(LayerId layer) {
+  const std::uint64_t begin_ns = device_.now_ns();
+  if (prefetcher_->prepare(layer)) fates_.waited(device_.now_ns() - begin_ns);
 }
 
 /// Once the device has its next work, so that it does not wait for what the host decides meanwhile.
@@ -288,7 +294,9 @@ void StepLoop::run_round(LayerId layer, const LayerLease& lease, std::uint32_t t
 void StepLoop::start_copies(const LayerLease& lease) {
   left(lease.evicted());
   for (const Acquired& hit : lease.hits()) {
-    if (hit.outcome == Outcome::hit_late) transfers_.promote(hit.ticket);
+    if (hit.outcome != Outcome::hit_late) continue;
+    const std::uint64_t submitted = transfers_.promote(hit.ticket);
+    if (hit.first_use_of_prefetch) fates_.hid(submitted);
   }
   for (const Acquired& miss : lease.misses()) demand(miss.ticket);
 }
@@ -330,7 +338,10 @@ void StepLoop::count(LayerId layer, const Acquired& acquired) {
     counts->hit_late += acquired.outcome == Outcome::hit_late ? 1U : 0U;
     counts->miss += acquired.outcome == Outcome::miss ? 1U : 0U;
   }
-  if (acquired.first_use_of_prefetch) fates_.used(acquired.outcome == Outcome::hit_late);
+  if (acquired.first_use_of_prefetch) {
+    fates_.used(acquired.outcome == Outcome::hit_late);
+    if (acquired.outcome == Outcome::hit_on_time) fates_.hid(store_.expert_bytes());
+  }
   metrics_.slabs_verified += options_.verify ? 1U : 0U;
 }
 

@@ -84,6 +84,7 @@ class StepLoop {
   void run_layer(LayerId layer, StepKind kind, std::span<const StepToken> tokens);
   void run_routed_layer(LayerId layer, StepKind kind, std::span<const StepToken> tokens);
   void gather(LayerId layer, std::span<const StepToken> tokens);
+  void prepare_forecasts(LayerId layer);
   void plan_prefetches();
   void wait_for_router();
   void pump();

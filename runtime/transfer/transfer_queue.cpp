@@ -158,9 +158,11 @@ std::vector<TransferQueue::Job>::iterator TransferQueue::find_job(const SlabTick
   return std::find_if(jobs_.begin(), jobs_.end(), [&](const Job& job) { return job.ticket == ticket; });
 }
 
-void TransferQueue::promote(const SlabTicket& ticket) {
+std::uint64_t TransferQueue::promote(const SlabTicket& ticket) {
   const auto job = find_job(ticket);
-  if (job == jobs_.end()) return;  // every chunk is on its way, and ready() is recorded behind the last
+  // Else every chunk is on its way, and ready() is recorded behind the last.
+  if (job == jobs_.end()) return arena_.expert_bytes;
+  const std::uint64_t submitted = submitted_bytes(*job);
   Slab& slab = slabs_[ticket.slab.index()];
   wait_for_readers(demand_stream_.id(), slab);
   wait_for_earlier_chunks(demand_stream_.id(), slab);
@@ -169,6 +171,7 @@ void TransferQueue::promote(const SlabTicket& ticket) {
   unconfirmed_demand_.push_back(ticket);
   book_if_fill(*job);
   jobs_.erase(job);
+  return submitted;
 }
 
 void TransferQueue::cancel(const SlabTicket& ticket) {

@@ -50,7 +50,8 @@ class TransferQueue {
   /// The cache has dropped what a fill may still be under way for: chunks not yet submitted never will be.
   void cancel_fill(const SlabTicket& ticket);
   /// The running layer wants a prefetch that is not complete: what is left of it goes to the demand stream.
-  void promote(const SlabTicket& ticket);
+  /// Returns the bytes that had been submitted before.
+  std::uint64_t promote(const SlabTicket& ticket);
   /// The cache has dropped an unused prefetch before its copy was complete: chunks not yet submitted never
   /// will be; what was submitted is booked as cancelled, or as wasted when that was all of it.
   void cancel(const SlabTicket& ticket);

@@ -1,6 +1,7 @@
 // Prefetch that does not pay turns itself down, and says so; prefetch that pays goes on.
 #include <gtest/gtest.h>
 
+#include "predictor/make_predictor.hpp"
 #include "runtime/device/sim_device.hpp"
 #include "tests/engine/scenario.hpp"
 
@@ -36,6 +37,92 @@ class WrongPredictor final : public Predictor {
  private:
   std::size_t turn_ = 0;
 };
+
+/// Holds up every layer before its experts, as one that starts forecasts on a device does, and says what
+/// another one says, or nothing.
+class CostlyPredictor final : public Predictor {
+ public:
+  CostlyPredictor(Device& device, std::uint64_t cost_ns, Predictor* inner)
+      : device_(device), cost_ns_(cost_ns), inner_(inner) {}
+  [[nodiscard]] std::string_view name() const noexcept override { return "costly"; }
+  void start_lane(LaneId lane) override {
+    if (inner_ != nullptr) inner_->start_lane(lane);
+  }
+  void observe(LaneId lane, LayerId layer, std::span<const ExpertId> experts) override {
+    if (inner_ != nullptr) inner_->observe(lane, layer, experts);
+  }
+  void prepare(LayerId, std::uint32_t) override {
+    ++prepared;
+    const std::uint64_t begin_ns = device_.now_ns();
+    while (device_.now_ns() < begin_ns + cost_ns_) device_.host_computed({64, 0});
+  }
+  [[nodiscard]] bool forecast(LayerId made_at, LayerId target, std::span<float> probability) override {
+    ++asked;
+    return inner_ != nullptr && inner_->forecast(made_at, target, probability);
+  }
+
+  std::uint64_t prepared = 0;
+  std::uint64_t asked = 0;
+
+ private:
+  Device& device_;
+  std::uint64_t cost_ns_;
+  Predictor* inner_;
+};
+
+/// By the rule that asks for what pays, with a link whose rate is known.
+Replay paying(const Scenario& scenario) {
+  Replay how = scenario.middling();
+  how.engine.prefetch.rule = PrefetchRule::paying;
+  how.engine.prefetch.link_bytes_per_s = balanced_profile().link_bytes_per_s;
+  return how;
+}
+
+TEST(ForecastsThatCostMoreThanTheyHide, RestToo) {
+  const Scenario scenario(sizes);
+  const auto device = balanced_sim();
+  CostlyPredictor costly(*device, 2000, nullptr);
+  Replay how = paying(scenario);
+  how.test_predictor = &costly;
+  const ReplayMetrics metrics = scenario.replay(*device, how);
+  const std::uint64_t layers_run = metrics.steps * sizes.layers;
+  ASSERT_GT(layers_run, 2500U) << "long enough for a rest";
+  EXPECT_EQ(metrics.prefetch_paused_layers, layers_run - 1024);
+  EXPECT_EQ(costly.prepared, 1024U) << "what rests costs nothing";
+  EXPECT_EQ(costly.asked, 1024U);
+}
+
+TEST(ForecastsThatCostMoreThanTheyHide, RestNotWhereTheyCostNextToNothing) {
+  const Scenario scenario(sizes);
+  const auto device = balanced_sim();
+  CostlyPredictor costly(*device, 500, nullptr);
+  Replay how = paying(scenario);
+  how.test_predictor = &costly;
+  const ReplayMetrics metrics = scenario.replay(*device, how);
+  EXPECT_EQ(metrics.prefetch_paused_layers, 0U);
+  EXPECT_EQ(costly.prepared, metrics.steps * sizes.layers);
+}
+
+TEST(ForecastsThatHideMoreThanTheyCost, NeverRest) {
+  GpuProfile slow = balanced_profile();
+  slow.link_bytes_per_s /= 10;  // an expert is 9 us
+  slow.memory_bytes_per_s /= 10;
+  const Scenario scenario(sizes);
+  Replay how = paying(scenario);
+  how.engine.prefetch.link_bytes_per_s = slow.link_bytes_per_s;
+  const RequestGroups future = scenario.requests(how.schedule);
+  PredictorOptions options;
+  options.grid = {sizes.layers, sizes.experts};
+  options.top_k = sizes.top_k;
+  options.future = {future.offsets, future.experts};
+  const auto oracle = make_predictor("oracle", options);
+  const auto device = make_sim_device(slow, {});
+  CostlyPredictor costly(*device, 2000, oracle.get());
+  how.test_predictor = &costly;
+  const ReplayMetrics metrics = scenario.replay(*device, how);
+  EXPECT_GT(metrics.bytes.prefetch_useful, 0U);
+  EXPECT_EQ(metrics.prefetch_paused_layers, 0U);
+}
 
 TEST(PrefetchThatDoesNotPay, RestsAndSaysSo) {
   const Scenario scenario = lower_half();

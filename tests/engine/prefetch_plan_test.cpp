@@ -20,8 +20,13 @@ PrefetchOffer offer_of(std::uint32_t expert, std::uint32_t ahead, float probabil
 PrefetchPlan plan_of(std::initializer_list<PrefetchOffer> offers, const LinkOutlook& link,
                      double victim_chance = 0) {
   PrefetchPlan plan(8, price);
-  for (const PrefetchOffer& offer : offers) plan.offer(offer);
-  plan.settle(link, victim_chance);
+  plan.begin(link, victim_chance);
+  for (std::uint32_t ahead = 1; ahead <= 3; ++ahead) {
+    for (const PrefetchOffer& offer : offers) {
+      if (offer.ahead == ahead) plan.offer(offer);
+    }
+    plan.settle();
+  }
   return plan;
 }
 
@@ -50,6 +55,19 @@ TEST(PrefetchPlan, TheNearestLayerGoesFirstAndLaterOnesTakeWhatIsLeft) {
   const PrefetchPlan plan =
       plan_of({offer_of(1, 2, 0.9F), offer_of(2, 1, 0.5F), offer_of(3, 1, 0.6F), offer_of(4, 3, 0.9F)}, half);
   EXPECT_EQ(experts(plan), (Ids{3, 4})) << "behind expert 3 there is no time before the next two layers";
+}
+
+TEST(PrefetchPlan, KnowsForWhichLayersTheLinkHasTimeLeft) {
+  PrefetchPlan plan(8, price);
+  plan.begin(half, 0);
+  EXPECT_TRUE(plan.has_time(1));
+  plan.offer(offer_of(1, 1, 0.9F));
+  plan.settle();
+  EXPECT_FALSE(plan.has_time(1));
+  EXPECT_FALSE(plan.has_time(2)) << "the first takes both layers";
+  EXPECT_TRUE(plan.has_time(3));
+  plan.begin({100, 20, 0, 1}, 0);
+  EXPECT_FALSE(plan.has_time(3)) << "the link is never free";
 }
 
 TEST(PrefetchPlan, PassesOnInOrder) {
