@@ -6,6 +6,7 @@
 
 #include "bench/commands/eval_sources.hpp"
 #include "bench/commands/live_setup.hpp"
+#include "bench/commands/predictor_file_option.hpp"
 #include "bench/commands/token_file.hpp"
 #include "bench/report/provenance.hpp"
 #include "kernels/checksum.hpp"
@@ -89,6 +90,7 @@ LiveSessionOptions session_options(const EvalArguments& arguments, const LoadedL
   options.routers_ahead = *std::max_element(arguments.setup.ahead.begin(), arguments.setup.ahead.end());
   options.router_again = true;
   if (!learnt.train_trace.empty()) options.training = &learnt.training;
+  options.trained = learnt.trained;
   return options;
 }
 
@@ -96,7 +98,8 @@ void score(const EvalArguments& arguments, LiveSession& session, std::uint64_t t
   const LiveRow& resident = session.all_resident();
   const RequestGroups& future = session.requests_of_experts();
   const std::uint32_t ahead = *std::max_element(arguments.setup.ahead.begin(), arguments.setup.ahead.end());
-  EvalPanel panel(arguments.setup, session.predictor_options(ahead, true), future, arguments.schedule.lanes);
+  EvalPanel panel(arguments.setup, session.predictor_options(ahead, true), future, arguments.schedule.lanes,
+                  session.trained().use);
   const bool shows_progress = !arguments.setup.quiet && isatty(STDERR_FILENO) != 0;
   std::uint64_t done = 0;
   const auto on_token = [&](const NewToken&) {
@@ -129,6 +132,7 @@ Evaluated evaluate_live(const EvalArguments& arguments) {
   fill_lanes(arguments.schedule.lanes, text);
   LoadedLive learnt;
   load_training(arguments.source.train_trace, learns(arguments.setup), config.shape, learnt);
+  learnt.trained = read_predictor_file(arguments.setup.predictor_file, config.shape.grid, config.shape.top_k);
   const std::vector<LiveRequest> requests = requests_of(text);
   LiveSession session(session_options(arguments, learnt), requests);
   Evaluated evaluated;
@@ -139,11 +143,15 @@ Evaluated evaluate_live(const EvalArguments& arguments) {
   evaluated.head += fmt::format("text    {}: {} tokens in {} windows of {}, each a sequence{}\n", text.path,
                                 text.ids.size(), text.windows.count, text.windows.tokens,
                                 learnt.train_trace.empty() ? "" : "; learns from " + learnt.train_trace);
+  if (learnt.trained.mlp != nullptr)
+    evaluated.head += fmt::format("learned {}\n", arguments.setup.predictor_file);
   nlohmann::json& all = evaluated.provenance;
   all["model"] = arguments.source.model;
   all["top_k"] = config.shape.top_k;
   all["train_trace"] = nullptr;
   if (!learnt.train_trace.empty()) all["train_trace"] = learnt.train_trace;
+  all["predictor_file"] = nullptr;
+  if (learnt.trained.mlp != nullptr) all["predictor_file"] = arguments.setup.predictor_file;
   all["text"] = text.path;
   all["text_tokens"] = text.ids.size();
   all["text_checksum"] = fmt::format("{:016x}", kernels::checksum(std::as_bytes(std::span(text.ids))));

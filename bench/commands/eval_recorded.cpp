@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "bench/commands/eval_sources.hpp"
+#include "bench/commands/predictor_file_option.hpp"
 #include "bench/report/provenance.hpp"
 #include "prophet/error.hpp"
 #include "runtime/engine/replay_session.hpp"
@@ -22,7 +23,26 @@ void check_device(const std::string& device) {
                           device));
 }
 
-PredictorOptions options_of(const EvalArguments& arguments, const TraceToReplay& source,
+/// What is scored, without what has been learned from it.
+struct Source : TraceToReplay {
+  TrainedPredictor trained;
+  std::size_t learnt_sequences = 0;  ///< left out
+};
+
+Source load(const EvalArguments& arguments) {
+  TraceSetup setup = arguments.source;
+  setup.needs_sizes = !arguments.device.empty();
+  Source source{load_trace_to_replay(setup, learns(arguments.setup), arguments.setup.seed), {}, 0};
+  const TraceShape& shape = source.trace.shape();
+  source.trained = read_predictor_file(arguments.setup.predictor_file, shape.grid, shape.top_k);
+  if (source.trained.mlp != nullptr) {
+    source.learnt_sequences =
+        leave_out_learnt(arguments.setup.predictor_file, source.trained, source.trace, source.split.test);
+  }
+  return source;
+}
+
+PredictorOptions options_of(const EvalArguments& arguments, const Source& source,
                             const RequestGroups& future) {
   PredictorOptions options;
   options.grid = source.trace.shape().grid;
@@ -31,13 +51,15 @@ PredictorOptions options_of(const EvalArguments& arguments, const TraceToReplay&
   options.trace = &source.trace;
   options.training = source.split.train;
   options.future = {future.offsets, future.experts};
+  options.mlp = source.trained.mlp;
   return options;
 }
 
-void score(const EvalArguments& arguments, const TraceToReplay& source, Evaluated& evaluated) {
+void score(const EvalArguments& arguments, const Source& source, Evaluated& evaluated) {
   const BatchSchedule schedule(source.trace, source.split.test, arguments.schedule);
   const RequestGroups future = collect_requests(source.trace, schedule);
-  EvalPanel panel(arguments.setup, options_of(arguments, source, future), future, schedule.tokens_max());
+  EvalPanel panel(arguments.setup, options_of(arguments, source, future), future, schedule.tokens_max(),
+                  source.trained.use);
   const std::uint64_t steps = future.groups() / future.grid.layers;
   const bool shows_progress = !arguments.setup.quiet && isatty(STDERR_FILENO) != 0;
   std::function<void(std::uint64_t)> progress;
@@ -70,7 +92,7 @@ std::string measure_lead(const EvalArguments& arguments, const TraceToReplay& so
   return session.device_info().name;
 }
 
-std::string head(const EvalArguments& arguments, const TraceToReplay& source) {
+std::string head(const EvalArguments& arguments, const Source& source) {
   const TraceProvenance& origin = source.trace.provenance();
   const TraceShape& shape = source.trace.shape();
   const bool is_named = !origin.model.empty() && origin.model != "unknown";
@@ -78,13 +100,16 @@ std::string head(const EvalArguments& arguments, const TraceToReplay& source) {
       fmt::format("trace   {}: {}{}, {} MoE layers x {} experts, top-{}\n", arguments.source.trace,
                   is_named ? origin.model : "model not named", origin.synthetic ? ", SYNTHETIC" : "",
                   shape.grid.layers, shape.grid.experts, shape.top_k);
-  return text + fmt::format("        {} sequences scored, {} for training{}, {} skipped by flags {}\n",
-                            source.split.test.size(), source.split.train.size(),
-                            source.train_trace.empty() ? "" : " from " + source.train_trace,
-                            source.split.skipped, arguments.source.skip_flags);
+  text += fmt::format("        {} sequences scored, {} for training{}, {} skipped by flags {}\n",
+                      source.split.test.size(), source.split.train.size(),
+                      source.train_trace.empty() ? "" : " from " + source.train_trace, source.split.skipped,
+                      arguments.source.skip_flags);
+  if (source.trained.mlp == nullptr) return text;
+  return text + fmt::format("learned {}; {} sequences left out that it was trained on\n",
+                            arguments.setup.predictor_file, source.learnt_sequences);
 }
 
-nlohmann::json provenance(const EvalArguments& arguments, const TraceToReplay& source) {
+nlohmann::json provenance(const EvalArguments& arguments, const Source& source) {
   nlohmann::json all;
   add_trace_provenance(all, arguments.source.trace, source.trace);
   all["trace_tokens"] = source.trace.tokens() - source.train_tokens;
@@ -97,6 +122,11 @@ nlohmann::json provenance(const EvalArguments& arguments, const TraceToReplay& s
   all["skip_flags"] = arguments.source.skip_flags;
   all["model"] = source.model.name;
   all["top_k"] = source.trace.shape().top_k;
+  all["predictor_file"] = nullptr;
+  if (source.trained.mlp != nullptr) {
+    all["predictor_file"] = arguments.setup.predictor_file;
+    all["sequences_learnt_from"] = source.learnt_sequences;
+  }
   all["device"] = nullptr;
   return all;
 }
@@ -105,9 +135,7 @@ nlohmann::json provenance(const EvalArguments& arguments, const TraceToReplay& s
 
 Evaluated evaluate_recorded(const EvalArguments& arguments) {
   check_device(arguments.device);
-  TraceSetup setup = arguments.source;
-  setup.needs_sizes = !arguments.device.empty();
-  const TraceToReplay source = load_trace_to_replay(setup, learns(arguments.setup), arguments.setup.seed);
+  const Source source = load(arguments);
   Evaluated evaluated;
   evaluated.head = head(arguments, source);
   evaluated.provenance = provenance(arguments, source);

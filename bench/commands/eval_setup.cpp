@@ -61,7 +61,7 @@ void add_eval_options(CLI::App& command, EvalSetup& setup) {
   command
       .add_option("--predictor", setup.predictors,
                   "Predictors to score, separated by commas; default: all that the source can feed "
-                  "and that learn within seconds")
+                  "and that learn within seconds, or have learned from --predictor-file")
       ->delimiter(',');
   command.add_option("--ahead", setup.ahead, "Layers between a forecast and its target, separated by commas")
       ->delimiter(',')
@@ -83,6 +83,9 @@ void add_eval_options(CLI::App& command, EvalSetup& setup) {
       ->excludes(slabs);
   command.add_option("--staging-slabs", setup.staging_slabs,
                      "Slabs on top for experts that pass through; default: top-k");
+  command.add_option("--predictor-file", setup.predictor_file,
+                     "What predictor mlp and policy forecast have learned, by prophet train-predictor; the "
+                     "sequences of a trace that it was trained on are left out");
   command.add_option("--seed", setup.seed, "Of the split and of what learns")->capture_default_str();
 }
 
@@ -92,18 +95,19 @@ bool learns(const EvalSetup& setup) {
 }
 
 EvalPanel::EvalPanel(const EvalSetup& setup, const PredictorOptions& options, const RequestGroups& future,
-                     std::uint32_t tokens_max)
+                     std::uint32_t tokens_max, std::shared_ptr<const UseModel> use_model)
     : grid_(options.grid),
       slabs_(slabs_of(setup, grid_)),
       staging_slabs_(setup.staging_slabs.value_or(options.top_k)),
-      plan_(plan_of(setup, grid_)) {
+      plan_(plan_of(setup, grid_)),
+      use_model_(std::move(use_model)) {
   make_predictors(setup, options);
   std::unique_ptr<EvictionPolicy> eviction = policy(setup, options, future);
   auto* const by_forecast = dynamic_cast<ForecastPolicy*>(eviction.get());
   resident_ =
       std::make_unique<ResidentExperts>(grid_, CacheSize{slabs_, staging_slabs_}, std::move(eviction));
   if (by_forecast != nullptr) {
-    use_model_ = learn_uses(options, setup.seed);
+    if (use_model_ == nullptr) use_model_ = std::make_shared<const UseModel>(learn_uses(options, setup.seed));
     estimator_.emplace(*use_model_, options.lanes);
     if (policy_knows_next_turn(setup.policy))
       estimator_->ask(*(next_turn_ = make_predictor(control, options)));
@@ -123,7 +127,8 @@ void EvalPanel::make_predictors(const EvalSetup& setup, const PredictorOptions& 
   for (const std::string& name : predictor_names()) {
     if (!setup.predictors.empty() || !is_default(name, options)) continue;
     if (predictor_learns_long(name) && options.mlp == nullptr) {
-      left_out_.push_back(name + ": learns for minutes; expected it by name, --predictor " + name);
+      left_out_.push_back(
+          name + ": learns for minutes; expected --predictor-file, or it by name, --predictor " + name);
       continue;
     }
     try {

@@ -24,6 +24,7 @@ struct EvalSetup {
   double slab_fraction = 0.25;
   std::optional<std::uint32_t> staging_slabs;  ///< absent: top-k
   std::uint64_t seed = 1;
+  std::string predictor_file;  ///< empty: what learns does so from the training sequences
   bool quiet = false;
 };
 
@@ -38,9 +39,10 @@ void add_eval_options(CLI::App& command, EvalSetup& setup);
 class EvalPanel {
  public:
   /// `options` says what the source has; its future is that of all passes to come. tokens_max: of one pass.
+  /// `use_model` is what policy `forecast` has learned; null: it learns from the training sequences.
   /// Throws Error{usage} for what is asked by name and cannot be had; what is not asked by name is left out.
   EvalPanel(const EvalSetup& setup, const PredictorOptions& options, const RequestGroups& future,
-            std::uint32_t tokens_max);
+            std::uint32_t tokens_max, std::shared_ptr<const UseModel> use_model);
 
   [[nodiscard]] ForecastEvaluation& evaluation() noexcept { return *evaluation_; }
   /// Of predictors that were left out, a sentence each.
@@ -63,7 +65,7 @@ class EvalPanel {
   std::vector<std::string> left_out_;
   std::vector<std::unique_ptr<Predictor>> predictors_;  ///< the control, an oracle, is the last
   std::unique_ptr<Predictor> router_control_;           ///< where the source applies routers, else null
-  std::optional<UseModel> use_model_;
+  std::shared_ptr<const UseModel> use_model_;
   std::unique_ptr<Predictor> next_turn_;  ///< what policy one-step knows, else null
   std::optional<UseEstimator> estimator_;
   std::unique_ptr<ResidentExperts> resident_;

@@ -272,12 +272,15 @@ void add_generate_command(CLI::App& app) {
   command
       ->add_option(
           "--predictor", arguments->what.predictor,
-          "none, previous-token, gate-ahead, oracle (bound); static, transition, history (they learn)")
+          "none, previous-token, gate-ahead, oracle (bound); static, transition, history, mlp (they learn)")
       ->capture_default_str();
   command->add_option("--train-trace", arguments->live.train_trace,
                       "Routing trace of this model that policies and predictors learn from; default: "
                       "sample-train for a model "
                       "of the sample's layers, experts and top-k");
+  command->add_option("--predictor-file", arguments->live.predictor_file,
+                      "What predictor mlp and policy forecast have learned, by prophet train-predictor from "
+                      "routing of this model; whether it was trained on the prompts is not known");
   command->add_option(
       "--staging-slabs", arguments->staging_slabs,
       "Slabs on top of the cache for experts that pass through and for prefetches; default: top-k");

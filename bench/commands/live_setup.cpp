@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "bench/commands/bundled_traces.hpp"
+#include "bench/commands/predictor_file_option.hpp"
 #include "bench/commands/token_file.hpp"
 #include "prophet/error.hpp"
 #include "prophet/limits.hpp"
@@ -131,6 +132,7 @@ LiveSessionOptions session_options(const LiveSetup& setup, const LoadedLive& loa
   options.record_timeline = setup.record_timeline;
   options.records_hidden = setup.records_hidden;
   if (!loaded.train_trace.empty()) options.training = &loaded.training;
+  options.trained = loaded.trained;
   return options;
 }
 
@@ -262,6 +264,7 @@ std::unique_ptr<LoadedLive> load_live(const LiveSetup& setup) {
   loaded->is_text = config.architecture.vocab_size == byte_vocabulary_tokens;
   loaded->requests = read_requests(setup, config);
   load_training(setup.train_trace, setup.learns, config.shape, *loaded);
+  loaded->trained = read_predictor_file(setup.predictor_file, config.shape.grid, config.shape.top_k);
   loaded->link_gb_per_s = setup.link_gb_per_s;
   if (!setup.link_like.empty()) {
     const LinkLike like = measure_link_like(setup, *loaded);

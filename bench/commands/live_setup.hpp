@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "predictor/trained/trained_predictor.hpp"
 #include "runtime/engine/live/live_session.hpp"
 #include "runtime/trace/routing_trace.hpp"
 
@@ -24,8 +25,9 @@ struct LiveSetup {
   std::string device = "cpu";
   std::string quant;  ///< empty: as the checkpoint stores experts
   std::string kv_dtype = "fp32";
-  std::string train_trace;  ///< empty: sample-train where `learns` and the model's shape is its
-  bool learns = false;      ///< a policy or predictor of the run does
+  std::string train_trace;     ///< empty: sample-train where `learns` and the model's shape is its
+  std::string predictor_file;  ///< empty: what learns does so from train_trace
+  bool learns = false;         ///< a policy or predictor of the run does
   std::uint32_t new_tokens_max = 128;
   std::uint32_t batch = 1;
   Sampling sampling;
@@ -48,7 +50,8 @@ void add_live_options(CLI::App& command, LiveSetup& setup);
 /// A session with what it points to.
 struct LoadedLive {
   RoutingTrace training;
-  std::string train_trace;  ///< what `training` was read from; empty: there is none
+  std::string train_trace;   ///< what `training` was read from; empty: there is none
+  TrainedPredictor trained;  ///< nothing unless a file was given
   std::vector<LiveRequest> requests;
   bool is_text = false;            ///< tokens are bytes
   double link_gb_per_s = 0;        ///< throttle of the cpu device; 0: none

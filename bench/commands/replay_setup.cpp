@@ -7,11 +7,10 @@
 #include <cmath>
 #include <cstdio>
 
+#include "bench/commands/predictor_file_option.hpp"
 #include "bench/commands/training_progress.hpp"
 #include "bench/report/provenance.hpp"
 #include "predictor/mlp/mlp_predictor.hpp"
-#include "predictor/trained/predictor_file.hpp"
-#include "predictor/trained/sequence_fingerprint.hpp"
 #include "prophet/error.hpp"
 #include "prophet/limits.hpp"
 #include "runtime/base/checked.hpp"
@@ -91,28 +90,6 @@ SessionOptions session_options(const ReplaySetup& setup, const Workload& workloa
         scales_experts(setup) ? ceil_div(workload.expert_bytes, cpu_chunks_per_expert) : gpu_chunk_bytes;
   }
   return options;
-}
-
-/// Reads it, and leaves out of the replay what it was trained on.
-void use_predictor_file(const ReplaySetup& setup, LoadedReplay& loaded, TrainedPredictor& trained) {
-  trained = load_predictor(setup.predictor_file);
-  const TraceShape& shape = loaded.source.trace.shape();
-  check_mlp_fits(*trained.mlp, shape.grid, shape.top_k);
-  std::vector<SequenceId>& replayed = loaded.source.split.test;
-  std::vector<SequenceId> apart = sequences_apart_from(loaded.source.trace, replayed, trained.learnt_from);
-  loaded.learnt_sequences = replayed.size() - apart.size();
-  if (apart.empty()) {
-    throw Error(
-        ErrorCode::bad_input,
-        fmt::format("--predictor-file {}: was trained on all {} sequences that would be replayed, expected "
-                    "others: give the trace, --seed, --train-fraction and --skip-flags of its training",
-                    setup.predictor_file, replayed.size()));
-  }
-  if (loaded.learnt_sequences != 0) {
-    log_warning(fmt::format("{} of {} sequences are left out of the replay: {} was trained on them",
-                            loaded.learnt_sequences, replayed.size(), setup.predictor_file));
-  }
-  replayed = std::move(apart);
 }
 
 void check_host_options(const ReplaySetup& setup) {
@@ -238,7 +215,11 @@ std::unique_ptr<LoadedReplay> load_replay(const ReplaySetup& setup, bool learns)
   SessionOptions options = session_options(setup, workload);
   if (options.steps == 0 && runs_in_real_time(setup))
     options.steps = loaded->default_steps_applied = real_time_default_steps;
-  if (!setup.predictor_file.empty()) use_predictor_file(setup, *loaded, options.trained);
+  options.trained = read_predictor_file(setup.predictor_file, workload.grid, workload.top_k);
+  if (options.trained.mlp != nullptr) {
+    loaded->learnt_sequences = leave_out_learnt(setup.predictor_file, options.trained, loaded->source.trace,
+                                                loaded->source.split.test);
+  }
   options.training_progress = training_progress("parts of what is learned", setup.quiet);
   if (setup.adapt) options.adapt_rate = mlp_adapt_rate;
   loaded->session = std::make_unique<ReplaySession>(loaded->source.trace, loaded->source.split, workload,

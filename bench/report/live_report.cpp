@@ -72,6 +72,7 @@ std::string live_preamble(const LiveSetup& setup, const LoadedLive& loaded, cons
     text += fmt::format("learns  from {}: {} sequences with {} tokens\n", loaded.train_trace,
                         loaded.training.sequences().size(), loaded.training.tokens());
   }
+  if (loaded.trained.mlp != nullptr) text += fmt::format("learned {}\n", setup.predictor_file);
   text += "command " + command_line_text() + "\n";
   const Version version = program_version();
   text += fmt::format("run     prophet {} ({}{})\n", version.version, version.git_commit,
@@ -100,6 +101,8 @@ nlohmann::json live_provenance(const LiveSetup& setup, const LoadedLive& loaded,
       first.row.device_bytes - first.row.slab_bytes - session.kv_bytes() - weights.dense().bytes();
   provenance["train_trace"] = nullptr;
   if (!loaded.train_trace.empty()) provenance["train_trace"] = loaded.train_trace;
+  provenance["predictor_file"] = nullptr;
+  if (loaded.trained.mlp != nullptr) provenance["predictor_file"] = setup.predictor_file;
   provenance["prompts"] = loaded.requests.size();
   provenance["prompt_tokens"] = prompt_tokens(loaded);
   provenance["max_new_tokens"] = setup.new_tokens_max;

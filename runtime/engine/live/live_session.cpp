@@ -88,16 +88,22 @@ LiveSession::LiveSession(LiveSessionOptions options, std::span<const LiveRequest
       measure_link_bytes_per_s(*device_, std::min(link_probe_bytes, device_->info().memory_bytes / 4));
 }
 
+void LiveSession::require_training(const ReplayCase& what) const {
+  if (options_.training != nullptr) return;
+  const bool policy_learns =
+      policy_needs_training(what.policy) && !(what.policy == "forecast" && options_.trained.use != nullptr);
+  const bool predictor_learns = predictor_needs_training(what.predictor) &&
+                                !(what.predictor == "mlp" && options_.trained.mlp != nullptr);
+  if (!policy_learns && !predictor_learns && !needs_placement(what.miss)) return;
+  throw Error(ErrorCode::usage,
+              fmt::format("{} learns from a routing trace of the model: expected --train-trace",
+                          policy_learns      ? "policy " + what.policy
+                          : predictor_learns ? "predictor " + what.predictor
+                                             : fmt::format("--miss {}", miss_mode_name(what.miss))));
+}
+
 std::unique_ptr<EvictionPolicy> LiveSession::policy(const ReplayCase& what) {
-  const bool policy_learns = policy_needs_training(what.policy);
-  const bool learns = policy_learns || predictor_needs_training(what.predictor);
-  if (options_.training == nullptr && (learns || needs_placement(what.miss))) {
-    throw Error(ErrorCode::usage,
-                fmt::format("{} learns from a routing trace of the model: expected --train-trace",
-                            policy_learns ? "policy " + what.policy
-                            : learns      ? "predictor " + what.predictor
-                                          : fmt::format("--miss {}", miss_mode_name(what.miss))));
-  }
+  require_training(what);
   PolicyOptions policy_options;
   policy_options.grid = weights_->config().shape.grid;
   policy_options.cache_slabs = what.slabs;
@@ -118,6 +124,8 @@ PredictorOptions LiveSession::predictor_options(std::uint32_t ahead_layers, bool
   all.trace = options_.training;
   all.training = training_;
   all.ahead_layers = ahead_layers;
+  all.mlp = options_.trained.mlp;
+  all.device = device_.get();
   if (with_future) {
     const RequestGroups& future = requests_of_experts();
     all.future = {future.offsets, future.experts};
@@ -126,8 +134,11 @@ PredictorOptions LiveSession::predictor_options(std::uint32_t ahead_layers, bool
 }
 
 const UseModel& LiveSession::use_model() {
-  if (!use_model_) use_model_ = learn_uses(predictor_options(0, false), options_.decode.sampling.seed);
-  return *use_model_;
+  if (options_.trained.use == nullptr) {
+    options_.trained.use = std::make_shared<const UseModel>(
+        learn_uses(predictor_options(0, false), options_.decode.sampling.seed));
+  }
+  return *options_.trained.use;
 }
 
 LiveRow LiveSession::run(const ReplayCase& what, const ContinuousDecode::OnToken& on_token,
@@ -207,6 +218,7 @@ LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const Continuo
   row.metrics = loop.finish();
   row.slab_bytes = loop.slabs().arena().total_bytes();
   row.device_bytes = row.slab_bytes + model.device_bytes();
+  if (forecaster != nullptr) row.device_bytes += forecaster->device_bytes();
   row.total_ns_min = row.total_ns_max = row.metrics.total_ns;
   live_row.continuations.assign(decode.continuations().begin(), decode.continuations().end());
   if (loop.miss_costs() != nullptr) miss_costs_ = row.miss_costs = *loop.miss_costs();

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "predictor/make_predictor.hpp"
+#include "predictor/trained/trained_predictor.hpp"
 #include "predictor/use_model.hpp"
 #include "runtime/cache/request_groups.hpp"
 #include "runtime/device/decorators/recording_device.hpp"
@@ -40,6 +41,9 @@ struct LiveSessionOptions {
   std::uint32_t chunks_in_flight = 2;
   bool record_timeline = false;
   const RoutingTrace* training = nullptr;  ///< what policies and predictors learn from; may be null
+  /// What predictor `mlp` and policy `forecast` have learned; null, or a part that is: from `training`, when
+  /// it is first needed.
+  TrainedPredictor trained;
 };
 
 /// A case's measurement and what it generated.
@@ -72,6 +76,7 @@ class LiveSession {
   /// What predictors may learn from and what they are told; its future is the oracle's, where it is asked.
   [[nodiscard]] PredictorOptions predictor_options(std::uint32_t ahead_layers, bool with_future);
 
+  [[nodiscard]] const TrainedPredictor& trained() const noexcept { return options_.trained; }
   [[nodiscard]] const LiveWeights& weights() const noexcept { return *weights_; }
   [[nodiscard]] const DeviceInfo& device_info() const noexcept { return device_->info(); }
   [[nodiscard]] double link_bytes_per_s() const noexcept { return link_bytes_per_s_; }
@@ -83,6 +88,8 @@ class LiveSession {
                                const ContinuousDecode::OnToken& on_token, RoutingSink* sink);
   [[nodiscard]] std::unique_ptr<EvictionPolicy> policy(const ReplayCase& what);
   [[nodiscard]] std::unique_ptr<Predictor> predictor(const ReplayCase& what);
+  /// Throws Error{usage} where there is nothing that the case could learn from.
+  void require_training(const ReplayCase& what) const;
   [[nodiscard]] const UseModel& use_model();
 
   LiveSessionOptions options_;
@@ -95,7 +102,6 @@ class LiveSession {
   std::uint64_t kv_bytes_ = 0;
   std::vector<SequenceId> training_;
   std::vector<std::uint64_t> popularity_;
-  std::optional<UseModel> use_model_;  ///< learnt when first needed
   std::optional<RequestGroups> expert_requests_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, LiveRow> lru_rows_;  ///< slabs, staging
   std::optional<LiveRow> resident_row_;
