@@ -1,0 +1,141 @@
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <utility>
+
+#include "predictor/predictor.hpp"
+#include "runtime/device/decorators/forwarding_device.hpp"
+
+namespace prophet::micro {
+
+/// What the host does in a layer.
+enum class Part : std::uint8_t {
+  other,      ///< what is no decision: waits, launches, books
+  device,     ///< calls of the device, wherever they are made: the sim steps its virtual time in them
+  evict,      ///< takes in what the use model says, leases the layer's experts and lets others go
+  schedule,   ///< ranks the forecast, plans and queues prefetches
+  use_model,  ///< what policy forecast follows
+  predictor,  ///< what prefetches follow
+  count
+};
+
+/// Adds up what each part of a layer takes by the wall clock. Of a part that is interrupted by another, the
+/// other's time is not its own. One reading of the clock, some 25 ns, goes with each change of part.
+class PartClock {
+ public:
+  /// Forgets what has been added up.
+  void reset() noexcept {
+    enter(part_);
+    spent_ns_ = {};
+  }
+  /// Time goes to `part` from now on. Returns which it went to.
+  Part enter(Part part) noexcept {
+    const std::uint64_t now_ns = clock_ns();
+    spent_ns_[static_cast<std::size_t>(part_)] += now_ns - since_ns_;
+    since_ns_ = now_ns;
+    return std::exchange(part_, part);
+  }
+  [[nodiscard]] std::uint64_t spent_ns(Part part) const noexcept {
+    return spent_ns_[static_cast<std::size_t>(part)];
+  }
+
+ private:
+  static std::uint64_t clock_ns() noexcept {
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                          std::chrono::steady_clock::now().time_since_epoch())
+                                          .count());
+  }
+
+  std::array<std::uint64_t, static_cast<std::size_t>(Part::count)> spent_ns_{};
+  std::uint64_t since_ns_ = clock_ns();
+  Part part_ = Part::other;
+};
+
+/// Time goes to one part while it lives, and then to the part that it went to before.
+class Within {
+ public:
+  Within(PartClock& clock, Part part) noexcept : clock_(clock), before_(clock.enter(part)) {}
+  ~Within() { clock_.enter(before_); }
+  Within(const Within&) = delete;
+  Within& operator=(const Within&) = delete;
+
+ private:
+  PartClock& clock_;
+  Part before_;
+};
+
+/// The calls that a step makes are the device's time. The clock must outlive it.
+class ClockedDevice final : public ForwardingDevice {
+ public:
+  ClockedDevice(std::unique_ptr<Device> inner, PartClock& clock)
+      : ForwardingDevice(std::move(inner)), clock_(clock) {}
+
+  void copy(StreamId stream, BufferView destination, BufferView source, std::uint64_t tag) override {
+    const Within device(clock_, Part::device);
+    inner().copy(stream, destination, source, tag);
+  }
+  void launch(StreamId stream, const ComputeOp& op, std::uint64_t tag) override {
+    const Within device(clock_, Part::device);
+    inner().launch(stream, op, tag);
+  }
+  void record(StreamId stream, EventId event) override {
+    const Within device(clock_, Part::device);
+    inner().record(stream, event);
+  }
+  void wait(StreamId stream, EventId event) override {
+    const Within device(clock_, Part::device);
+    inner().wait(stream, event);
+  }
+  [[nodiscard]] bool done(EventId event) override {
+    const Within device(clock_, Part::device);
+    return inner().done(event);
+  }
+  void synchronize(EventId event) override {
+    const Within device(clock_, Part::device);
+    inner().synchronize(event);
+  }
+  std::size_t wait_any(std::span<const EventId> events) override {
+    const Within device(clock_, Part::device);
+    return inner().wait_any(events);
+  }
+  [[nodiscard]] std::uint64_t now_ns() override {
+    const Within device(clock_, Part::device);
+    return inner().now_ns();
+  }
+
+ private:
+  PartClock& clock_;
+};
+
+/// What a predictor is told and asked is its own time, whoever asks. Both must outlive it.
+class ClockedPredictor final : public Predictor {
+ public:
+  ClockedPredictor(Predictor& inner, PartClock& clock) : inner_(inner), clock_(clock) {}
+
+  [[nodiscard]] std::string_view name() const noexcept override { return inner_.name(); }
+  void start_lane(LaneId lane) override { inner_.start_lane(lane); }
+  void observe(LaneId lane, LayerId layer, std::span<const ExpertId> experts) override {
+    const Within predictor(clock_, Part::predictor);
+    inner_.observe(lane, layer, experts);
+  }
+  void prepare(LayerId made_at, std::uint32_t lookahead_layers) override {
+    const Within predictor(clock_, Part::predictor);
+    inner_.prepare(made_at, lookahead_layers);
+  }
+  [[nodiscard]] bool forecast(LayerId made_at, LayerId target, std::span<float> probability) override {
+    const Within predictor(clock_, Part::predictor);
+    return inner_.forecast(made_at, target, probability);
+  }
+
+ private:
+  Predictor& inner_;
+  PartClock& clock_;
+};
+
+}  // namespace prophet::micro
