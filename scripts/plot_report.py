@@ -1,19 +1,32 @@
 #!/usr/bin/python3
-"""Draws the pictures of a report from what `prophet sweep --json` and `prophet curve --json` wrote.
+"""Draws pictures from result files, every number of which stands in the file.
 
-Writes into the folder OUT: hit_rate.png, step_time.png, bytes.png. A picture for which the files have no numbers is
-left out, and stderr says so. Pictures of simulated times say so in the title.
+  plot_report.py FILE OUT      what FILE is of, as SVG and PNG in the folder OUT: miss_ratio (prophet curve --json), stall
+                               (sweep or replay --json), recall (eval-predictor --json), waterfall (a --timeline)
+  plot_report.py --sweep FILE --curve FILE --out OUT
+                               the pictures of a report: hit_rate.png, step_time.png, bytes.png. A picture for which the
+                               files have no numbers is left out, and stderr says so.
+
+Simulated times are called so in the picture. Exit codes: 0; 1 nothing could be drawn; 2 usage, or no matplotlib.
 """
 import argparse
-import collections
 import json
 import pathlib
 import sys
 
-import matplotlib
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))  # plots, whoever loads this file
+try:
+    import matplotlib
+except ImportError:
+    print("plot_report: matplotlib is not installed: expected the package python3-matplotlib, which scripts/setup "
+          "installs for /usr/bin/python3", file=sys.stderr)
+    sys.exit(2)
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (the backend must be chosen first)
+
+from plots import miss_ratio, recall, stall, waterfall  # noqa: E402
+from plots.result_file import BadResult, group, read_result, rows_with  # noqa: E402
 
 BOUNDS = ("belady", "grouped-belady", "oracle")  # they look ahead: no real policy or predictor reaches them
 # The parts of a bar, from the bottom up, with their colours.
@@ -47,18 +60,6 @@ def all_resident_ms(sweep):
     """{batch: mean step of the baseline that has all experts on the device}"""
     resident = [row for row in sweep if row.get("is_baseline") and row.get("policy") == "all-resident"]
     return {row.get("batch", 1): row["step_ns_mean"] / 1e6 for row in rows_with(resident, "step_ns_mean")}
-
-
-def rows_with(rows, *keys):
-    return [row for row in rows if all(isinstance(row.get(key), (int, float)) for key in keys)]
-
-
-def group(rows, *keys):
-    """{the row's values of `keys`: its rows}, in order of appearance."""
-    groups = collections.defaultdict(list)
-    for row in rows:
-        groups[tuple(row.get(key) for key in keys)].append(row)
-    return groups
 
 
 def label(policy, predictor=None):
@@ -209,12 +210,35 @@ def describe(provenance):
     return ", ".join(parts + ["synthetic trace"] * bool(provenance.get("trace_synthetic")))
 
 
+def draw_file(path, folder, pass_number):
+    """One picture of whatever the file is of. 0, or 1 with a sentence on stderr."""
+    try:
+        result = read_result(path)
+        if result.kind == "timeline":
+            waterfall.draw(result, folder, pass_number)
+        else:
+            {"miss ratio": miss_ratio, "stall": stall, "recall": recall}[result.kind].draw(result, folder)
+    except BadResult as error:
+        where = "" if str(path) in str(error) else f"{path}: "
+        print(f"plot_report: {where}{error}", file=sys.stderr)
+        return 1
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", nargs="?", type=pathlib.Path, help="a result: draw what it is of")
+    parser.add_argument("folder", nargs="?", type=pathlib.Path, help="where to")
+    parser.add_argument("--pass", dest="pass_number", type=int, help="of a timeline: which pass through the layers, from 0; "
+                        "default: of those with a prefetch the one of median length")
     parser.add_argument("--sweep", type=pathlib.Path, help="JSON file of prophet sweep")
     parser.add_argument("--curve", type=pathlib.Path, help="JSON file of prophet curve")
-    parser.add_argument("--out", type=pathlib.Path, required=True, help="folder for the pictures")
+    parser.add_argument("--out", type=pathlib.Path, help="folder for the pictures of a report")
     arguments = parser.parse_args()
+    if arguments.file is not None and arguments.folder is not None:
+        return draw_file(arguments.file, arguments.folder, arguments.pass_number)
+    if arguments.file is not None or arguments.out is None:
+        parser.error("expected FILE and OUT, or --out with --sweep or --curve")
     sweep, provenance = read_rows(arguments.sweep)
     goals = all_resident_ms(sweep)
     sweep = asked_rows(sweep, provenance)

@@ -108,6 +108,13 @@ bool wants_rows(const GenerateArguments& arguments) {
   return !arguments.live.quiet || !arguments.json_path.empty() || !arguments.csv_path.empty();
 }
 
+std::string timeline_provenance(const GenerateArguments& arguments, const LoadedLive& loaded,
+                                const LiveRow& first) {
+  nlohmann::json provenance = live_provenance(arguments.live, loaded, first);
+  provenance["case"] = case_json(first.row.what);
+  return json_text(provenance);
+}
+
 Outcome run_cases(GenerateArguments& arguments, LoadedLive& loaded, TokenPrinter& printer) {
   LiveSession& session = *loaded.session;
   const bool has_times = session.device_info().times_mean_something;
@@ -125,7 +132,8 @@ Outcome run_cases(GenerateArguments& arguments, LoadedLive& loaded, TokenPrinter
         session.run(what, is_first ? ContinuousDecode::OnToken(on_first) : ContinuousDecode::OnToken{}));
     if (!is_first) continue;
     printer.finish();
-    if (!arguments.timeline_path.empty()) session.write_timeline(arguments.timeline_path);
+    if (!arguments.timeline_path.empty())
+      session.write_timeline(arguments.timeline_path, timeline_provenance(arguments, loaded, asked.front()));
     if (!wants_rows(arguments)) break;
   }
   outcome.first = asked.front();

@@ -38,13 +38,21 @@ void settle_slabs(ReplayArguments& arguments, const Workload& workload) {
   arguments.what.prefetch = parse_prefetch_rule(arguments.setup.prefetch);
 }
 
-std::vector<ReportedRow> run_rows(ReplaySession& session, const ReplayCase& what,
-                                  const std::string& timeline_path) {
+std::string timeline_provenance(const ReplayArguments& arguments, LoadedReplay& loaded) {
+  nlohmann::json provenance = replay_provenance(arguments.setup, loaded);
+  provenance["case"] = case_json(arguments.what);
+  return json_text(provenance);
+}
+
+std::vector<ReportedRow> run_rows(const ReplayArguments& arguments, LoadedReplay& loaded) {
+  ReplaySession& session = *loaded.session;
+  const ReplayCase& what = arguments.what;
   const bool simulated = session.device_info().simulated;
   const bool has_times = session.device_info().times_mean_something;
   std::vector<ReportedRow> rows;
   ReplayRow asked = session.run(what);
-  if (!timeline_path.empty()) session.write_timeline(timeline_path);
+  if (!arguments.timeline_path.empty())
+    session.write_timeline(arguments.timeline_path, timeline_provenance(arguments, loaded));
   const ClairvoyantBound bound = session.bound(what);
   rows.push_back({std::move(asked), bound, false, simulated, has_times});
   if (!what.is_on_demand_lru())
@@ -133,7 +141,7 @@ void replay(ReplayArguments& arguments) {
   ReplaySession& session = *loaded->session;
   settle_slabs(arguments, session.workload());
   warn_below_cycle(arguments.what, session.workload().top_k, session.requests(arguments.what.batch));
-  const std::vector<ReportedRow> rows = run_rows(session, arguments.what, arguments.timeline_path);
+  const std::vector<ReportedRow> rows = run_rows(arguments, *loaded);
   clear_progress(arguments.setup.quiet);
 
   const bool elsewhere = arguments.what.miss != MissMode::copy;

@@ -60,17 +60,9 @@ namespace {
 nlohmann::json row_json_with_times(const ReportedRow& reported) {
   const ReplayRow& row = reported.row;
   const ReplayMetrics& m = row.metrics;
-  return {{"policy", row.what.policy},
-          {"predictor", row.what.predictor},
-          {"miss_mode", miss_mode_name(row.what.miss)},
-          {"is_baseline", reported.is_baseline},
+  return {{"is_baseline", reported.is_baseline},
           {"is_bound", policy_is_bound(row.what.policy) || row.what.predictor == "oracle"},
           {"simulated", reported.simulated},
-          {"batch", row.what.batch},
-          {"slabs", row.what.slabs},
-          {"staging_slabs", row.what.staging_slabs},
-          {"lookahead_layers", row.what.lookahead_layers},
-          {"prefetch", row.what.prefetch == PrefetchRule::named ? "named" : "paying"},
           {"device_bytes", row.device_bytes},
           {"slab_bytes", row.slab_bytes},
           {"fits", row.fits},
@@ -136,8 +128,20 @@ nlohmann::json row_json_with_times(const ReportedRow& reported) {
 
 }  // namespace
 
+nlohmann::json case_json(const ReplayCase& what) {
+  return {{"policy", what.policy},
+          {"predictor", what.predictor},
+          {"miss_mode", miss_mode_name(what.miss)},
+          {"batch", what.batch},
+          {"slabs", what.slabs},
+          {"staging_slabs", what.staging_slabs},
+          {"lookahead_layers", what.lookahead_layers},
+          {"prefetch", what.prefetch == PrefetchRule::named ? "named" : "paying"}};
+}
+
 nlohmann::json row_json(const ReportedRow& reported) {
   nlohmann::json row = row_json_with_times(reported);
+  row.update(case_json(reported.row.what));
   if (reported.has_times) return row;
   for (const char* key : time_keys) row[key] = nullptr;
   return row;

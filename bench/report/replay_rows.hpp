@@ -17,7 +17,10 @@ struct ReportedRow {
   bool has_times = true;  ///< false of the test vehicle: times are null in JSON and "-" in the table
 };
 
-/// One flat object: snake_case keys, units last, plain numbers.
+/// What was asked for, without what came of it: policy, predictor, sizes.
+[[nodiscard]] nlohmann::json case_json(const ReplayCase& what);
+
+/// One flat object, case_json's keys among others: snake_case keys, units last, plain numbers.
 [[nodiscard]] nlohmann::json row_json(const ReportedRow& reported);
 
 /// One object a layer of the row: requests and what they met, and how well the layer was forecast one layer

@@ -214,8 +214,8 @@ ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const Re
   return row;
 }
 
-void ReplaySession::write_timeline(const std::string& path) const {
-  recording_->write(path);
+void ReplaySession::write_timeline(const std::string& path, const std::string& provenance) const {
+  recording_->write(path, provenance);
 }
 
 const ReplayRow& ReplaySession::on_demand_lru(const ReplayCase& like) {

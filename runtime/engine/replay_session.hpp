@@ -81,8 +81,9 @@ class ReplaySession {
 
   /// Steps that a case with `batch` lanes runs.
   [[nodiscard]] const RequestGroups& requests(std::uint32_t batch);
-  /// Writes what the device has done so far as a Chrome/Perfetto trace. REQUIRES: options.record_timeline.
-  void write_timeline(const std::string& path) const;
+  /// Writes what the device has done so far as a Chrome/Perfetto trace, with this JSON object as its
+  /// provenance. REQUIRES: options.record_timeline.
+  void write_timeline(const std::string& path, const std::string& provenance = "{}") const;
 
   [[nodiscard]] const Workload& workload() const noexcept { return workload_; }
   [[nodiscard]] const DeviceInfo& device_info() const noexcept { return device_->info(); }

@@ -57,6 +57,12 @@ TEST_F(RecordingTest, WritesATraceThatNamesStreamsAndSpans) {
   EXPECT_EQ(threads, 2);
 }
 
+TEST_F(RecordingTest, SaysWhereItsTimesComeFrom) {
+  EXPECT_EQ(written()["otherData"]["provenance"], nlohmann::json::object());
+  device_.write(path_, R"({"seed": 7})");
+  EXPECT_EQ(nlohmann::json::parse(std::ifstream(path_))["otherData"]["provenance"]["seed"], 7);
+}
+
 TEST_F(RecordingTest, KeepsNoMoreThanItsBoundAndSaysHowManyItDropped) {
   const Stream stream(device_, StreamRole::compute);
   copy(stream.id(), 12);

@@ -122,13 +122,14 @@ std::uint64_t RecordingDevice::kept_spans() const {
   return kept;
 }
 
-std::string RecordingDevice::trace_json() const {
+std::string RecordingDevice::trace_json(const std::string& provenance) const {
   const std::uint64_t dropped = dropped_spans();
   const nlohmann::json name = info().name;
   std::string out = fmt::format(
-      "{{\"displayTimeUnit\":\"ns\",\"otherData\":{{\"device\":{},\"simulated\":{},\"dropped_spans\":{}}},\n"
+      "{{\"displayTimeUnit\":\"ns\",\"otherData\":{{\"device\":{},\"simulated\":{},\"dropped_spans\":{},"
+      "\"provenance\":{}}},\n"
       "\"traceEvents\":[{{\"ph\":\"M\",\"pid\":0,\"name\":\"process_name\",\"args\":{{\"name\":{}}}}}\n",
-      name.dump(), info().simulated, dropped, name.dump());
+      name.dump(), info().simulated, dropped, provenance, name.dump());
   const std::lock_guard lock(mutex_);
   for (const auto& [stream, own] : streams_) {
     append_stream_name(out, stream, own.role);
@@ -137,8 +138,8 @@ std::string RecordingDevice::trace_json() const {
   return out + "]}\n";
 }
 
-void RecordingDevice::write(const std::string& path) const {
-  write_whole_file(path, trace_json());
+void RecordingDevice::write(const std::string& path, const std::string& provenance) const {
+  write_whole_file(path, trace_json(provenance));
 }
 
 }  // namespace prophet

@@ -30,10 +30,10 @@ class RecordingDevice final : public ForwardingDevice {
   [[nodiscard]] std::uint64_t kept_spans() const;
 
   /// Writes all spans kept so far, also those of destroyed streams, as Chrome trace-event JSON; the file says
-  /// how many were dropped and whether the times are simulated. Throws Error{bad_input} naming the path when
-  /// it cannot be written; what stood there before is then unchanged. REQUIRES: synchronize() since the last
-  /// submission.
-  void write(const std::string& path) const;
+  /// how many were dropped, whether the times are simulated and, as `provenance`, where they come from: a
+  /// JSON object. Throws Error{bad_input} naming the path when it cannot be written; what stood there before
+  /// is then unchanged. REQUIRES: synchronize() since the last submission.
+  void write(const std::string& path, const std::string& provenance = "{}") const;
 
  private:
   struct StreamSpans {
@@ -53,7 +53,7 @@ class RecordingDevice final : public ForwardingDevice {
 
   void keep(const TimelineSpan& span);
   void add(StreamSpans& to, const TimelineSpan& span) const;
-  [[nodiscard]] std::string trace_json() const;
+  [[nodiscard]] std::string trace_json(const std::string& provenance) const;
 
   RecordingOptions options_;
   Sink sink_;

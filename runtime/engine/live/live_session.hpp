@@ -71,7 +71,9 @@ class LiveSession {
   [[nodiscard]] ClairvoyantBound bound(const ReplayCase& like);
   /// Distinct experts of every layer of every pass, which no case changes.
   [[nodiscard]] const RequestGroups& requests_of_experts();
-  void write_timeline(const std::string& path) const { recording_->write(path); }
+  void write_timeline(const std::string& path, const std::string& provenance = "{}") const {
+    recording_->write(path, provenance);
+  }
 
   /// What predictors may learn from and what they are told; its future is the oracle's, where it is asked.
   [[nodiscard]] PredictorOptions predictor_options(std::uint32_t ahead_layers, bool with_future);
