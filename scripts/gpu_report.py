@@ -11,6 +11,9 @@ import re
 import sys
 import xml.etree.ElementTree as ElementTree
 
+import gpu_forecasts
+from gpu_tables import PREDICTIONS, hit_share, milliseconds, percent, read_json, rows_of, table
+
 SCHEMA_VERSION = 1
 BAD = ("failed", "timed out")
 VEHICLE_LINE = ("**This report comes from the test vehicle, which runs CUDA sources on the CPU: no GPU took part, and no "
@@ -20,15 +23,6 @@ MEASUREMENTS = {"copy": "Copies between host and device", "kernels": "Kernels be
 # A replay on the GPU, and which simulated one predicts it.
 REPLAYS = [("-graph-on", "", "captured steps"), ("-graph-off", "", "uncaptured"),
            ("-prefetch", "-prefetch", "with a predictor")]
-PREDICTIONS = [("datasheet", "data sheet"), ("calibrated", "calibrated")]
-
-
-def read_json(path):
-    """A document, or None where a step left none."""
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
 
 
 def read_text(path, default="unknown"):
@@ -44,39 +38,13 @@ def read_steps(folder):
     return steps
 
 
-def table(headings, rows):
-    lines = [headings, ["---"] * len(headings), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines) + "\n"
-
-
 def fenced(text):
     return f"```\n{text.rstrip()}\n```\n"
-
-
-def milliseconds(nanoseconds):
-    return "-" if nanoseconds is None else f"{nanoseconds / 1e6:.3f}"
-
-
-def percent(share):
-    return "-" if share is None else f"{100 * share:.1f}"
 
 
 def relative_error(predicted, measured):
     """(predicted - measured) / measured; None where one of them is no time."""
     return None if not measured or predicted is None else (predicted - measured) / measured
-
-
-def row_key(row):
-    return row["policy"], row["predictor"], row["batch"], row["slabs"]
-
-
-def rows_of(folder, name):
-    document = read_json(folder / f"{name}.json") or {"rows": []}
-    return {row_key(row): row for row in document["rows"]}
-
-
-def hit_share(row):
-    return row["hit_on_time"] / row["requests"] if row["requests"] else None
 
 
 def predict(row, simulated, has_times):
@@ -208,6 +176,7 @@ def collect(folder):
             "times_mean_something": has_times, "machine": about, "steps": read_steps(folder),
             "tests": {status: len(names) for status, names in counts.items()},
             "live": live_run(folder, has_times), "calibration": calibration(folder, has_times),
+            **gpu_forecasts.collect(folder, has_times),
             "replays": {str(number): rows for number, rows in compare_traces(folder, has_times).items()},
             "measurements": {name: read_json(folder / f"measure-{name}.json") for name in MEASUREMENTS}}
 
@@ -270,6 +239,7 @@ def report_text(folder, report):
              "## Steps\n\n" + steps_text(report),
              "## A live model beside the cpu\n\n" + live_text(report["live"]),
              "## Prediction beside measurement\n\n" + replays_text(folder, report),
+             "## Forecasts\n\n" + gpu_forecasts.text(report),
              "## Calibration\n\n" + calibration_text(report["calibration"])]
     for name, title in MEASUREMENTS.items():
         log = folder / f"measure-{name}.log"

@@ -74,6 +74,45 @@ class GpuReport(unittest.TestCase):
         self.assertNotIn("1.500", text)
         self.assertNotIn("7.0", text)
 
+    def forecasts(self, *rows):
+        moved = {"bytes_demand": 9_000_000, "bytes_prefetch_useful": 4_000_000, "bytes_prefetch_late": 1_000_000,
+                 "bytes_prefetch_wasted": 2_000_000, "bytes_prefetch_cancelled": 500_000, "is_baseline": False,
+                 "stall_ns": 30_000_000, "prefill_stall_ns": 5_000_000, "step_ns_mean": 8_000_000}
+        return {"rows": [row(0, **(moved | changes)) for changes in rows], "identical_to_all_resident": True}
+
+    def test_forecasts_stand_with_what_they_copied_and_saved_beside_the_sims_prediction(self):
+        self.leave("forecasts.json", self.forecasts({}, {"policy": "forecast", "predictor": "mlp"},
+                                                    {"policy": "all-resident", "is_baseline": True}))
+        self.leave("forecasts-sim-datasheet.json", self.forecasts({"policy": "forecast", "predictor": "mlp",
+                                                                   "stall_ns": 25_000_000}))
+        self.leave("generate-gate-ahead.json", self.forecasts({"predictor": "gate-ahead"}))
+        recall = {"predictor": "gate-ahead", "ahead": 1, "scope": "step", "is_control": False, "recall_at_k": 0.625,
+                  "recall_at_2k": 0.75, "forecasts": 5}
+        self.leave("eval-predictor.json", {"rows": [recall, recall | {"scope": "layer"},
+                                                    recall | {"ahead": 0, "is_control": True, "recall_at_k": 1.0}]})
+        self.assertEqual(self.write().returncode, 0)
+        report, text = self.report()
+        self.assertEqual([found["bytes_wasted"] for found in report["forecasts"]], [2_500_000] * 3)
+        self.assertIn("| forecast + mlp | 8 | 5 | 40.0 | 9.00 | 4.00 | 1.00 | 2.50 | 5.000 | 8.000 | 4.000 | - |", text)
+        self.assertIn("| all-resident * |", text)
+        self.assertIn("| lru + gate-ahead |", text)
+        self.assertIn("| gate-ahead | 1 | 5 | 62.5 | 75.0 |", text)
+        self.assertIn("| gate-ahead (control) | 0 | 5 | 100.0 | 75.0 |", text)
+        self.assertEqual(len(report["recall"]), 2)
+
+    def test_forecasts_of_the_vehicle_have_no_times(self):
+        self.leave("info.json", {"cuda": {"gpus": ["CUDA on CPU"], "test_vehicle": True}})
+        for name in ("forecasts", "forecasts-sim-datasheet", "generate-gate-ahead"):
+            self.leave(f"{name}.json", self.forecasts({}))
+        self.assertEqual(self.write().returncode, 0)
+        report, text = self.report()
+        for found in (*report["forecasts"], report["gate_ahead"]):
+            self.assertIsNone(found["stall_ns"])
+            self.assertIsNone(found["step_ns_mean"])
+        self.assertIsNone(report["forecasts"][0]["predicted_stall_ns"]["datasheet"])
+        self.assertNotIn("5.000", text)
+        self.assertNotIn("8.000", text)
+
     def test_a_skipped_test_is_a_failure_where_there_is_a_gpu(self):
         path = self.folder / "tests.xml"
         for cases, code in (('<testcase name="a" status="run"/>', 0), ("", 1),
