@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "bench/commands/baseline_cases.hpp"
 #include "bench/commands/commands.hpp"
 #include "bench/commands/replay_provenance.hpp"
 #include "bench/commands/replay_setup.hpp"
@@ -29,6 +30,7 @@ struct SweepArguments {
   std::vector<std::string> policies{"lru"};
   std::vector<std::string> predictors{"none"};
   std::vector<std::string> misses{"copy"};
+  bool baselines = false;
 };
 
 /// Before the head of a table without rows is printed.
@@ -43,8 +45,14 @@ bool copies_all(const SweepArguments& arguments) {
                      [](const std::string& miss) { return miss == "copy"; });
 }
 
+/// Whether some row meets misses otherwise than by a copy.
+bool has_elsewhere(const SweepArguments& arguments) {
+  return arguments.baselines || !copies_all(arguments);
+}
+
 bool learns(const SweepArguments& arguments) {
-  return std::any_of(arguments.policies.begin(), arguments.policies.end(), policy_needs_training) ||
+  return arguments.baselines ||
+         std::any_of(arguments.policies.begin(), arguments.policies.end(), policy_needs_training) ||
          std::any_of(arguments.predictors.begin(), arguments.predictors.end(), predictor_needs_training) ||
          !copies_all(arguments);
 }
@@ -79,8 +87,12 @@ std::vector<ReplayCase> cases(const SweepArguments& arguments, const Workload& w
 /// that they stand beside.
 class Table {
  public:
-  Table(ReplaySession& session, bool print, bool quiet, bool with_elsewhere)
-      : session_(session), print_(print), quiet_(quiet), with_elsewhere_(with_elsewhere) {
+  Table(ReplaySession& session, const SweepArguments& arguments, bool print)
+      : session_(session),
+        print_(print),
+        quiet_(arguments.setup.quiet),
+        with_elsewhere_(has_elsewhere(arguments)),
+        with_baselines_(arguments.baselines) {
     if (print_) fmt::print("{}", table_header(with_elsewhere_));
   }
 
@@ -92,6 +104,10 @@ class Table {
   void finish_cell(const ReplayCase& like) {
     if (!lru_done_) add(session_.on_demand_lru(like), like, true);
     lru_done_ = false;
+    if (with_baselines_) {
+      for (const ReplayCase& what : baseline_cases(like)) add(session_.run(what), what, true);
+      return;
+    }
     if (!with_elsewhere_) return;
     const ReplayRow& with_host = session_.static_with_host(like);
     add(with_host, with_host.what, true);
@@ -119,6 +135,7 @@ class Table {
   bool print_;
   bool quiet_;
   bool with_elsewhere_;
+  bool with_baselines_;
   bool lru_done_ = false;
   std::vector<ReportedRow> rows_;
 };
@@ -155,12 +172,11 @@ void sweep(const SweepArguments& arguments) {
   const bool print = arguments.setup.json_path != "-" && arguments.setup.csv_path != "-";
   warn_of_smallest(all, *loaded->session);
   if (print) fmt::print("{}\n", replay_preamble(arguments.setup, *loaded, all.back()));
-  const bool elsewhere = !copies_all(arguments);
-  Table table(*loaded->session, print, arguments.setup.quiet, elsewhere);
+  Table table(*loaded->session, arguments, print);
   run_all(table, all);
   if (print && loaded->session->device_info().times_mean_something)
     fmt::print("\n{}", sweep_answer(table.rows(), loaded->session->workload().grid.size()));
-  if (print) fmt::print("\n{}", table_legend(elsewhere));
+  if (print) fmt::print("\n{}", table_legend(has_elsewhere(arguments)));
 
   nlohmann::json document = {{"schema_version", report_schema_version},
                              {"provenance", replay_provenance(arguments.setup, *loaded)},
@@ -196,6 +212,10 @@ void add_sweep_command(CLI::App& app) {
                    "Comma-separated ways of a miss: copy, host, in-place, auto")
       ->delimiter(',')
       ->capture_default_str();
+  command->add_flag(
+      "--baselines", arguments->baselines,
+      "Beside every cell what others do and what bounds it: static placement; the same with misses on the "
+      "host; LRU with all that history names prefetched; the one-step oracle; Belady with oracle prefetch");
   command->callback([arguments] { sweep(*arguments); });
 }
 

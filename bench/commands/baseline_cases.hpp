@@ -1,0 +1,19 @@
+#pragma once
+
+#include <vector>
+
+#include "runtime/engine/replay_row.hpp"
+
+namespace prophet {
+
+/// What a cell of a sweep is judged by, of the batch, slabs and lookahead of `like`: the ways of others, then
+/// bounds. On-demand LRU, which stands beside every cell anyway, and all-resident are left out.
+///  - static placement by popularity in training, every miss copied;
+///  - the same with every miss computed on the host's cores, as Fiddler and KTransformers do it;
+///  - LRU and all that an activation library names prefetched, as MoE-Infinity does it;
+///  - the one-step oracle, nothing prefetched;
+///  - the clairvoyant cache with clairvoyant prefetches.
+/// LRU with gate-ahead, as mixtral-offloading does it, needs hidden states: `prophet generate` runs it.
+[[nodiscard]] std::vector<ReplayCase> baseline_cases(const ReplayCase& like);
+
+}  // namespace prophet
