@@ -26,9 +26,9 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (the backend must be chosen first)
 
 from plots import miss_ratio, recall, stall, waterfall  # noqa: E402
+from plots.picture import BOUNDS  # noqa: E402
 from plots.result_file import BadResult, group, read_result, rows_with  # noqa: E402
 
-BOUNDS = ("belady", "grouped-belady", "oracle")  # they look ahead: no real policy or predictor reaches them
 # The parts of a bar, from the bottom up, with their colours.
 STEP_PARTS = {"compute": "#4477aa", "stall": "#cc6677", "other (submission, host)": "#bbbbbb"}
 BYTES_PARTS = {"demand": "#bbbbbb", "prefetched, useful in time": "#228833", "prefetched, useful but late": "#ccbb44",

@@ -6,7 +6,7 @@ import matplotlib
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402  (the backend must be chosen first)
 
-BOUNDS = ("belady", "grouped-belady", "oracle")  # they look ahead: no real policy or predictor reaches them
+BOUNDS = ("belady", "grouped-belady", "one-step", "oracle")  # they look ahead: no real policy or predictor reaches them
 # Okabe and Ito's colours, black for bounds; each has its mark besides.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS, BOUND_MARKERS = "osD^v<>", "x+*"
