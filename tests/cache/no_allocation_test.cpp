@@ -2,6 +2,8 @@
 // operator new.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/cache/random_world.hpp"
 #include "tests/memory/random_run.hpp"
 #include "tests/support/allocation_counter.hpp"
@@ -56,7 +58,9 @@ TEST(StepPathCanary, ThisProgramCountsAllocations) {
 }
 
 std::string test_name(const ::testing::TestParamInfo<std::string>& info) {
-  return info.param == "least-stale" ? "least_stale" : info.param;
+  std::string name = info.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
 }
 
 INSTANTIATE_TEST_SUITE_P(Policies, StepPath, ::testing::ValuesIn(policy_names()), test_name);
