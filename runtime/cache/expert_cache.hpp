@@ -143,6 +143,8 @@ class ExpertCache {
 
   /// The ticket of a resident or loading expert.
   [[nodiscard]] std::optional<SlabTicket> find(ExpertIndex expert) const noexcept;
+  /// here [experts]: 1 for each expert of `layer` that is resident or loading, else 0.
+  void mark_here(LayerId layer, std::span<std::uint8_t> here) const noexcept;
   [[nodiscard]] bool is_loading(ExpertIndex expert) const noexcept;
   [[nodiscard]] bool is_leased(ExpertIndex expert) const noexcept;
   /// Slabs that hold an expert.

@@ -81,6 +81,11 @@ std::optional<SlabTicket> ExpertCache::find(ExpertIndex expert) const noexcept {
   return ticket_of(expert, entries_[expert.index()]);
 }
 
+void ExpertCache::mark_here(LayerId layer, std::span<std::uint8_t> here) const noexcept {
+  const Entry* const of_layer = &entries_[grid_.index(layer, ExpertId{0}).index()];
+  for (std::size_t e = 0; e < here.size(); ++e) here[e] = is_here(of_layer[e]) ? 1 : 0;
+}
+
 bool ExpertCache::is_loading(ExpertIndex expert) const noexcept {
   return expert.value < grid_.size() && entries_[expert.index()].loading;
 }

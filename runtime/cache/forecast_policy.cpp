@@ -94,7 +94,10 @@ void ForecastPolicy::remove(ExpertKey key) {
 /// Brings the layer's first to go, which may have changed, into its place among the layers.
 void ForecastPolicy::settle_top(LayerId layer) {
   const LayerOrder& order = order_[layer.index()];
-  if (tops_.contains(layer)) tops_.remove(layer);
+  if (tops_.contains(layer)) {
+    if (order.size() > 0 && tops_.key(layer) == order.top_key()) return;
+    tops_.remove(layer);
+  }
   if (order.size() > 0) tops_.push(layer, order.top_key());
 }
 

@@ -22,6 +22,9 @@ class IndexHeap {
   [[nodiscard]] Member top() const noexcept { return nodes_.front().member; }
   [[nodiscard]] Key top_key() const noexcept { return nodes_.front().key; }
 
+  /// REQUIRES: contained.
+  [[nodiscard]] Key key(Member member) const noexcept { return nodes_[place_[member.index()]].key; }
+
   /// REQUIRES: not contained.
   void push(Member member, Key key) noexcept {
     assert(!contains(member));

@@ -1,6 +1,7 @@
 #include "runtime/engine/prefetch_plan.hpp"
 
 #include <algorithm>
+#include <limits>
 
 namespace prophet {
 
@@ -15,19 +16,36 @@ void PrefetchPlan::begin(const LinkOutlook& link, double victim_chance) noexcept
   busy_ns_ = 0;
 }
 
-void PrefetchPlan::settle() {
+/// Of one expert more, what the link does until its layer asks.
+double PrefetchPlan::hidden_ns(std::uint32_t ahead) const noexcept {
+  return std::clamp(ahead * link_.idle_ns - busy_ns_, 0.0, link_.expert_ns);
+}
+
+/// Of an expert that nobody will want.
+double PrefetchPlan::loss_ns(double hidden_ns) const noexcept {
+  const double half_a_chunk_ns = link_.demand_share * link_.chunk_ns / 2;
+  return half_a_chunk_ns + wasted_price_ * hidden_ns + victim_chance_ * link_.expert_ns;
+}
+
+/// The more is hidden, the less of a chance is needed: what comes first of a layer sets the least.
+double PrefetchPlan::chance_min(std::uint32_t ahead) const noexcept {
+  const double hidden = hidden_ns(ahead);
+  const double loss = loss_ns(hidden);
+  return hidden > 0 ? loss / (hidden + loss) : std::numeric_limits<double>::infinity();
+}
+
+void PrefetchPlan::settle(std::size_t width) {
   const auto first = offers_.begin() + static_cast<std::ptrdiff_t>(settled_);
   std::sort(first, offers_.end(), [](const PrefetchOffer& a, const PrefetchOffer& b) {
     return a.probability != b.probability ? a.probability > b.probability : a.expert < b.expert;
   });
-  const double half_a_chunk_ns = link_.demand_share * link_.chunk_ns / 2;
-  for (std::size_t i = settled_; i < offers_.size(); ++i) {
+  const std::size_t settled_before = settled_;
+  for (std::size_t i = settled_; i < offers_.size() && settled_ - settled_before < width; ++i) {
     PrefetchOffer offer = offers_[i];
-    const double hidden_ns = std::clamp(offer.ahead * link_.idle_ns - busy_ns_, 0.0, link_.expert_ns);
+    const double hidden = hidden_ns(offer.ahead);
     const double chance = offer.probability;
-    offer.gain_ns = chance * hidden_ns - (1 - chance) * (half_a_chunk_ns + wasted_price_ * hidden_ns +
-                                                         victim_chance_ * link_.expert_ns);
-    if (hidden_ns <= 0 || offer.gain_ns <= 0) continue;
+    offer.gain_ns = chance * hidden - (1 - chance) * loss_ns(hidden);
+    if (hidden <= 0 || offer.gain_ns <= 0) break;  // nor does a less probable one
     busy_ns_ += link_.expert_ns;
     offers_[settled_++] = offer;
   }

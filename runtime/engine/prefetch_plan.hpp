@@ -50,11 +50,13 @@ class PrefetchPlan {
   void begin(const LinkOutlook& link, double victim_chance) noexcept;
   /// Whether the link has time for one expert more until the layer `ahead` of the one that has run asks.
   [[nodiscard]] bool has_time(std::uint32_t ahead) const noexcept { return ahead * link_.idle_ns > busy_ns_; }
+  /// Below this chance no expert of that layer pays any more.
+  [[nodiscard]] double chance_min(std::uint32_t ahead) const noexcept;
   /// REQUIRES: fewer than offers_max since begin(), and none for a nearer layer than that of an earlier one.
   void offer(const PrefetchOffer& offer) { offers_.push_back(offer); }
-  /// Of the offers since the last call, all for one layer: drops what does not pay and orders the rest behind
-  /// what is planned. O(n log n) of them.
-  void settle();
+  /// Of the offers since the last call, all for one layer: drops what does not pay and orders the rest, of
+  /// which `width` at most, behind what is planned. O(n log n) of them.
+  void settle(std::size_t width);
 
   /// What is left, the first to go in front.
   [[nodiscard]] std::span<const PrefetchOffer> rest() const noexcept {
@@ -64,6 +66,9 @@ class PrefetchPlan {
   void pass() noexcept { ++next_; }
 
  private:
+  [[nodiscard]] double hidden_ns(std::uint32_t ahead) const noexcept;
+  [[nodiscard]] double loss_ns(double hidden_ns) const noexcept;
+
   std::vector<PrefetchOffer> offers_;
   std::size_t settled_ = 0;  ///< of offers_
   std::size_t next_ = 0;

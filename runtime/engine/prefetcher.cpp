@@ -36,8 +36,10 @@ Prefetcher::Prefetcher(Predictor& predictor, ExpertCache& cache, TransferQueue& 
       fates_(fates),
       options_(options),
       probability_(cache.grid().experts, 0.0F),
+      here_(cache.grid().experts, 0),
+      next_probability_(cache.grid().experts, 0.0F),
+      next_here_(cache.grid().experts, 0),
       ranked_(cache.grid().experts),
-      next_ranked_(cache.grid().experts),
       is_wanted_(cache.grid().experts, 0),
       plan_(options.lookahead_layers * cache.grid().experts, options.wasted_price),
       link_(watch_of(options, transfers)) {}
@@ -58,7 +60,8 @@ void Prefetcher::run(LayerId made_at, std::uint64_t now_ns) {
     // The first is asked for in any case, because the score is of it.
     if (pays && ahead > 1 && !plan_.has_time(ahead)) continue;
     const LayerId target{(made_at.value + ahead) % cache_.grid().layers};
-    if (!rank(made_at, target)) continue;
+    if (!predictor_.forecast(made_at, target, probability_)) continue;
+    cache_.mark_here(target, here_);
     if (ahead == 1) keep_for_score(target);
     pays ? offer(target, ahead) : queue_best(target);
   }
@@ -67,10 +70,12 @@ void Prefetcher::run(LayerId made_at, std::uint64_t now_ns) {
   feed();
 }
 
+/// It is put in order once the layer has run: a plan needs no order of what it does not copy.
 void Prefetcher::keep_for_score(LayerId next) {
   has_next_ = true;
   next_layer_ = next;
-  std::copy(ranked_.begin(), ranked_.end(), next_ranked_.begin());
+  std::copy(probability_.begin(), probability_.end(), next_probability_.begin());
+  std::copy(here_.begin(), here_.end(), next_here_.begin());
 }
 
 void Prefetcher::interrupted() {
@@ -78,17 +83,14 @@ void Prefetcher::interrupted() {
   link_.interrupted();
 }
 
-bool Prefetcher::rank(LayerId made_at, LayerId target) {
-  if (!predictor_.forecast(made_at, target, probability_)) return false;
-  for (std::uint32_t e = 0; e < probability_.size(); ++e) {
-    const ExpertIndex expert = cache_.grid().index(target, ExpertId{e});
-    ranked_[e] = {ExpertId{e}, probability_[e], cache_.find(expert).has_value()};
-  }
+void Prefetcher::rank(std::span<const float> probability, std::span<const std::uint8_t> here) {
+  for (std::uint32_t e = 0; e < probability.size(); ++e)
+    ranked_[e] = {ExpertId{e}, probability[e], here[e] != 0};
   rank_most_probable(ranked_, options_.ranked_experts != 0 ? options_.ranked_experts : ranked_.size());
-  return true;
 }
 
 void Prefetcher::queue_best(LayerId target) {
+  rank(probability_, here_);
   const std::size_t width = std::min<std::size_t>(options_.width, ranked_.size());
   for (std::size_t i = 0; i < width; ++i) {
     if (ranked_[i].probability < options_.probability_min ||
@@ -97,15 +99,16 @@ void Prefetcher::queue_best(LayerId target) {
   }
 }
 
-/// The most probable of those that are not here, and what is being copied: its chance may have changed.
+/// What is not here and may pay, and what is being copied: its chance may have changed.
 void Prefetcher::offer(LayerId target, std::uint32_t ahead) {
-  const std::size_t width = std::min<std::size_t>(options_.width, ranked_.size());
-  for (std::size_t i = 0; i < width; ++i) {
-    const ExpertIndex expert = cache_.grid().index(target, ranked_[i].expert);
-    const bool runs = has_running_ && running_.expert == expert;
-    if (!ranked_[i].resident || runs) plan_.offer({expert, target, ahead, ranked_[i].probability, 0});
+  const double chance_min = plan_.chance_min(ahead);
+  if (has_running_ && cache_.grid().layer(running_.expert) == target)
+    here_[cache_.grid().key(running_.expert).expert.index()] = 0;
+  for (std::uint32_t e = 0; e < probability_.size(); ++e) {
+    if (here_[e] != 0 || probability_[e] < chance_min) continue;
+    plan_.offer({cache_.grid().index(target, ExpertId{e}), target, ahead, probability_[e], 0});
   }
-  plan_.settle();
+  plan_.settle(options_.width);
 }
 
 /// What is being copied for a layer to come is given up when the plan no longer has it.
@@ -152,7 +155,8 @@ void Prefetcher::score(LayerId layer, std::span<const ExpertIndex> wanted, Forec
     for (const ExpertIndex e : wanted) is_wanted_[cache_.grid().key(e).expert.index()] = wants;
   };
   mark(1);
-  const ForecastCounts counts = count_at_k(next_ranked_, is_wanted_, wanted.size());
+  rank(next_probability_, next_here_);
+  const ForecastCounts counts = count_at_k(ranked_, is_wanted_, wanted.size());
   mark(0);
   total += counts;
   of_layer += counts;

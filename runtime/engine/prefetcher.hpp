@@ -64,8 +64,8 @@ class Prefetcher {
   [[nodiscard]] std::uint64_t issued() const noexcept { return issued_; }
 
  private:
-  [[nodiscard]] bool rank(LayerId made_at, LayerId target);
   void keep_for_score(LayerId next);
+  void rank(std::span<const float> probability, std::span<const std::uint8_t> here);
   void offer(LayerId target, std::uint32_t ahead);
   void reconsider_running();
   void queue_best(LayerId target);
@@ -77,10 +77,12 @@ class Prefetcher {
   TransferQueue& transfers_;
   PrefetchFates& fates_;
   PrefetchOptions options_;
-  std::vector<float> probability_;        ///< [experts]
-  std::vector<NamedExpert> ranked_;       ///< [experts], by falling probability
-  std::vector<NamedExpert> next_ranked_;  ///< [experts]: the forecast for the next layer, kept for the score
-  std::vector<std::uint8_t> is_wanted_;   ///< [experts]: 1 where the layer at hand wants it
+  std::vector<float> probability_;       ///< [experts] of the layer that is planned
+  std::vector<std::uint8_t> here_;       ///< [experts] of it: 1 where the cache has it
+  std::vector<float> next_probability_;  ///< [experts] of the next layer, kept for the score
+  std::vector<std::uint8_t> next_here_;  ///< [experts] of it
+  std::vector<NamedExpert> ranked_;      ///< [experts], by falling probability
+  std::vector<std::uint8_t> is_wanted_;  ///< [experts]: 1 where the layer at hand wants it
   PrefetchPlan plan_;
   LinkWatch link_;
   SlabTicket running_;  ///< by the rule `paying`, what was queued last

@@ -25,7 +25,7 @@ PrefetchPlan plan_of(std::initializer_list<PrefetchOffer> offers, const LinkOutl
     for (const PrefetchOffer& offer : offers) {
       if (offer.ahead == ahead) plan.offer(offer);
     }
-    plan.settle();
+    plan.settle(8);
   }
   return plan;
 }
@@ -62,12 +62,30 @@ TEST(PrefetchPlan, KnowsForWhichLayersTheLinkHasTimeLeft) {
   plan.begin(half, 0);
   EXPECT_TRUE(plan.has_time(1));
   plan.offer(offer_of(1, 1, 0.9F));
-  plan.settle();
+  plan.settle(8);
   EXPECT_FALSE(plan.has_time(1));
   EXPECT_FALSE(plan.has_time(2)) << "the first takes both layers";
   EXPECT_TRUE(plan.has_time(3));
   plan.begin({100, 20, 0, 1}, 0);
   EXPECT_FALSE(plan.has_time(3)) << "the link is never free";
+}
+
+TEST(PrefetchPlan, BelowTheLeastChanceNothingPays) {
+  PrefetchPlan plan(8, price);
+  plan.begin(half, 0);
+  EXPECT_NEAR(plan.chance_min(1), 3.0 / 13, 1e-9) << "50 p > 15 (1 - p)";
+  EXPECT_LT(plan.chance_min(2), plan.chance_min(1)) << "more of it is hidden";
+  plan.offer(offer_of(1, 1, 0.9F));
+  plan.settle(8);
+  EXPECT_GT(plan.chance_min(1), 1) << "the link has no time left";
+}
+
+TEST(PrefetchPlan, TakesNoMoreOfALayerThanItsWidth) {
+  PrefetchPlan plan(8, price);
+  plan.begin({100, 20, 1000, 1}, 0);
+  for (const std::uint32_t e : {1U, 2U, 3U}) plan.offer(offer_of(e, 1, 0.5F + 0.1F * static_cast<float>(e)));
+  plan.settle(2);
+  EXPECT_EQ(experts(plan), (Ids{3, 2}));
 }
 
 TEST(PrefetchPlan, PassesOnInOrder) {
