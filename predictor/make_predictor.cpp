@@ -54,9 +54,17 @@ Made make_mlp(std::string_view name, const PredictorOptions& options) {
     model = std::make_shared<const MlpModel>(learn_mlp(TrainingSet(name, options), NetOptions{}.seed));
   }
   check_mlp_fits(*model, options.grid, options.top_k);
+  if (ahead_ranks(model->shape.groups) != 0 && options.ahead_layers == 0) {
+    throw Error(
+        ErrorCode::usage,
+        "predictor mlp: has learned from routers applied to hidden states, which recorded routing has "
+        "not: expected a live model (prophet generate, prophet eval-predictor --text), or what was "
+        "learned from a trace");
+  }
   Device* const nets_on = runs_on_device(options) ? options.device : nullptr;
   return std::make_unique<MlpPredictor>(
-      std::move(model), MlpOptions{options.lanes, nets_on, options.adapt_rate, options.device});
+      std::move(model),
+      MlpOptions{options.lanes, nets_on, options.adapt_rate, options.device, options.ahead_layers});
 }
 
 Made make_oracle(std::string_view, const PredictorOptions& options) {

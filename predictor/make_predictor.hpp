@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "predictor/mlp/ahead_choices.hpp"
 #include "predictor/mlp/mlp_model.hpp"
 #include "predictor/predictor.hpp"
 #include "runtime/device/device.hpp"
@@ -37,8 +38,11 @@ struct PredictorOptions {
   std::uint32_t lanes = 1;
   const RoutingTrace* trace = nullptr;   ///< where the training sequences are
   std::span<const SequenceId> training;  ///< sequences to learn from; none of them is replayed
-  FutureRequests future;                 ///< for `oracle` only
-  /// For `gate-ahead` only: how many layers ahead the source applies routers; 0: it has no hidden states.
+  const AheadChoices* training_ahead =
+      nullptr;            ///< of trace's rows, for `mlp` to learn from; null: not known
+  FutureRequests future;  ///< for `oracle` only
+  /// For `gate-ahead`, and an `mlp` that has learned to hear them: how many layers ahead the source applies
+  /// routers; 0: it has no hidden states.
   std::uint32_t ahead_layers = 0;
   /// For `mlp` only: what it has learned; null: it learns from the training sequences first.
   std::shared_ptr<const MlpModel> mlp;

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "predictor/mlp/ahead_choices.hpp"
 #include "predictor/predictor.hpp"
 #include "runtime/trace/routing_trace.hpp"
 
@@ -38,9 +39,11 @@ struct RecallAhead {
 };
 
 /// Replays the sequences in one lane and asks for forecasts 1 to lookahead_layers ahead. The experts of equal
-/// chance stand in the order of their ids.
+/// chance stand in the order of their ids. A predictor that wants routers ahead is told their order of choice
+/// by `ahead`, of the trace's rows, as far as that goes; null: nothing.
 [[nodiscard]] std::vector<RecallAhead> measure_recall(Predictor& predictor, const RoutingTrace& trace,
                                                       std::span<const SequenceId> sequences,
-                                                      std::uint32_t lookahead_layers);
+                                                      std::uint32_t lookahead_layers,
+                                                      const AheadChoices* ahead = nullptr);
 
 }  // namespace prophet

@@ -30,7 +30,7 @@ void check_shape(std::string_view predictor, const PredictorOptions& options) {
 }  // namespace
 
 TrainingSet::TrainingSet(std::string_view predictor, const PredictorOptions& options)
-    : trace_(options.trace) {
+    : trace_(options.trace), ahead_(options.training_ahead) {
   check_shape(predictor, options);
   for (const SequenceId sequence : options.training) {
     if (sequence.index() >= trace_->sequences().size()) {

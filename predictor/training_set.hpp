@@ -29,6 +29,8 @@ class TrainingSet {
   [[nodiscard]] std::span<const TrainingSequence> sequences() const noexcept { return sequences_; }
   [[nodiscard]] std::uint64_t tokens() const noexcept { return tokens_; }
 
+  /// What routers ahead said of its rows; null: not known.
+  [[nodiscard]] const AheadChoices* ahead() const noexcept { return ahead_; }
   /// Writes what `row` chose at `layer`, [top_k]. REQUIRES: `row` belongs to one of sequences().
   void choices(std::uint64_t row, LayerId layer, std::span<ExpertId> experts) const {
     for (std::uint32_t rank = 0; rank < experts.size(); ++rank) {
@@ -38,6 +40,7 @@ class TrainingSet {
 
  private:
   const RoutingTrace* trace_;
+  const AheadChoices* ahead_;
   std::vector<TrainingSequence> sequences_;
   std::uint64_t tokens_ = 0;
 };

@@ -24,13 +24,8 @@ struct RecordArguments {
 };
 
 RecordedShape shape_of(const DecoderConfig& config, bool hidden) {
-  RecordedShape shape;
-  shape.grid = config.shape.grid;
-  shape.top_k = config.shape.top_k;
+  RecordedShape shape = recorded_shape_of(config);
   shape.hidden_size = hidden ? config.architecture.hidden_size : 0;
-  for (std::uint32_t l = 0; l < config.layers.size(); ++l) {
-    if (config.layers[l].moe_layer) shape.moe_layer_numbers.push_back(l);
-  }
   return shape;
 }
 

@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -8,6 +9,7 @@
 
 #include "bench/commands/bundled_traces.hpp"
 #include "bench/commands/commands.hpp"
+#include "bench/commands/train_live.hpp"
 #include "bench/commands/training_progress.hpp"
 #include "bench/report/model_card.hpp"
 #include "bench/report/provenance.hpp"
@@ -21,32 +23,62 @@
 namespace prophet {
 namespace {
 
+/// A net is told all that there are (GroupPlan).
+constexpr std::uint32_t ahead_ways = 4;
+
 struct TrainArguments {
   std::string trace{sample_train_trace};
   std::string out;
   double train_fraction = 0.5;
   std::uint32_t skip_flags = sequence_flags::repetitive;
   PredictorTraining training;
+  LiveTexts live;
+  bool routers = true;  ///< of a live model, are told to the nets
   bool quiet = false;
+
+  [[nodiscard]] bool is_live() const { return !live.files.empty(); }
 };
 
+/// What is learned from: a recorded trace, or what a live model routes while it reads.
+struct Source {
+  RoutingTrace trace;
+  AheadChoices ahead;  ///< of a live model
+  [[nodiscard]] const AheadChoices* told() const { return ahead.ids.empty() ? nullptr : &ahead; }
+};
+
+Source read_source(const TrainArguments& arguments) {
+  if (!arguments.is_live()) return {open_trace(arguments.trace), {}};
+  LiveRouting routing = read_live_texts(arguments.live);
+  if (!arguments.routers) routing.ahead.ids.clear();
+  return {std::move(routing.trace), std::move(routing.ahead)};
+}
+
+/// What the model card and the summary call it.
+std::string source_name(const TrainArguments& arguments) {
+  if (!arguments.is_live()) return arguments.trace;
+  return fmt::format("{} reading {}", arguments.live.model, fmt::join(arguments.live.files, ", "));
+}
+
 /// Recalls of one predictor on what nothing was learned from.
-RecallRow recall_of(const char* name, const RoutingTrace& trace, const SequenceSplit& split,
+RecallRow recall_of(const char* name, const Source& source, const SequenceSplit& split,
                     const TrainedPredictor& trained) {
+  const RoutingTrace& trace = source.trace;
   PredictorOptions options;
   options.grid = trace.shape().grid;
   options.top_k = trace.shape().top_k;
   options.trace = &trace;
   options.training = split.train;
   options.mlp = trained.mlp;
+  options.ahead_layers = trained.mlp->shape.lookahead_layers;
   const std::unique_ptr<Predictor> predictor = make_predictor(name, options);
-  return {name, measure_recall(*predictor, trace, split.test, trained.mlp->shape.lookahead_layers)};
+  return {name,
+          measure_recall(*predictor, trace, split.test, trained.mlp->shape.lookahead_layers, source.told())};
 }
 
 CardFacts facts_of(const TrainArguments& arguments, const RoutingTrace& trace, const SequenceSplit& split) {
   CardFacts facts;
   facts.file = arguments.out;
-  facts.trace = arguments.trace;
+  facts.trace = source_name(arguments);
   facts.provenance = trace.provenance();
   facts.skip_flags = arguments.skip_flags;
   facts.train_fraction = arguments.train_fraction;
@@ -72,18 +104,28 @@ std::string summary(const TrainedPredictor& trained, const CardFacts& facts) {
       recall_table(facts.recalls, shape.top_k), facts.file, facts.file);
 }
 
+void check_source(const TrainArguments& arguments, bool names_trace) {
+  if (arguments.live.model.empty() == arguments.live.files.empty() && (!arguments.is_live() || !names_trace))
+    return;
+  throw Error(ErrorCode::usage,
+              "--model and --text: a live model reads texts, expected both and no --trace, or neither");
+}
+
 void train(const TrainArguments& arguments) {
   set_quiet(arguments.quiet);
   check_writable(arguments.out);
-  const RoutingTrace trace = open_trace(arguments.trace);
+  const Source source = read_source(arguments);
+  const RoutingTrace& trace = source.trace;
   const SequenceSplit split =
       split_sequences(trace, arguments.skip_flags, arguments.train_fraction, arguments.training.seed);
+  PredictorTraining training = arguments.training;
+  if (source.told() != nullptr) training.mlp.wish.groups.ahead = ahead_ways;
   const TrainedPredictor trained = train_predictor(
-      trace, split.train, arguments.training, training_progress("parts of the use model", arguments.quiet),
-      training_progress("nets", arguments.quiet));
+      trace, split.train, training, training_progress("parts of the use model", arguments.quiet),
+      training_progress("nets", arguments.quiet), source.told());
   CardFacts facts = facts_of(arguments, trace, split);
   for (const char* name : {"mlp", "static", "previous-token"})
-    facts.recalls.push_back(recall_of(name, trace, split, trained));
+    facts.recalls.push_back(recall_of(name, source, split, trained));
   save_predictor(arguments.out, trained);
   write_text_file(arguments.out + ".md", model_card(trained, facts));
   fmt::print("{}", summary(trained, facts));
@@ -101,6 +143,19 @@ void add_train_predictor_command(CLI::App& app) {
                    "Routing trace: .ptrace, .mrt, .mrt.xz, .npy, .npz, .csv, .jsonl; sample and sample-train "
                    "are of the bundled sample model")
       ->capture_default_str();
+  command->add_option(
+      "--model", arguments->live.model,
+      "Instead of --trace: folder of a checkpoint, whose model reads every --text; the nets are "
+      "then told what its routers say ahead, too, and forecast for a live model only");
+  command->add_option("--text", arguments->live.files, "File that the model reads; may be given again")
+      ->type_name("FILE")
+      ->allow_extra_args(false);
+  command->add_option("--window", arguments->live.window_tokens, "Tokens of a text that make a sequence")
+      ->capture_default_str();
+  command->add_option("--batch", arguments->live.lanes, "Sequences that the model reads at once")
+      ->capture_default_str();
+  command->add_flag("!--no-routers", arguments->routers,
+                    "Learn from the experts alone, as of a trace, what a live model routes");
   command->add_option("--out", arguments->out, "The file to write; its model card goes beside it, with .md")
       ->required();
   command->add_option("--train-fraction", arguments->train_fraction, "Share of the sequences that train")
@@ -126,7 +181,12 @@ void add_train_predictor_command(CLI::App& app) {
       ->capture_default_str();
   command->add_flag("--quiet", arguments->quiet, "No progress and no remarks on stderr");
   arguments->training.threads = std::max(1U, std::thread::hardware_concurrency());
-  command->callback([arguments] { train(*arguments); });
+  command->callback([arguments, command] {
+    check_source(*arguments, command->count("--trace") != 0);
+    arguments->live.lookahead_layers = arguments->training.mlp.wish.lookahead_layers;
+    arguments->live.quiet = arguments->quiet;
+    train(*arguments);
+  });
 }
 
 }  // namespace prophet

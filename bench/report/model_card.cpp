@@ -39,6 +39,14 @@ std::string input_of(const MlpShape& shape) {
   std::string text = "| input group | what it names |\n|---|---|\n";
   for (const InputGroup& group : shape.groups) {
     const std::string kind(group_kind_name(group.kind));
+    if (group.kind == GroupKind::ahead) {
+      text += fmt::format(
+          "| ahead | first {} choices of the target's router, applied to the hidden state that the forecast "
+          "is "
+          "made from |\n",
+          group.ranks);
+      continue;
+    }
     if (group.kind == GroupKind::popular) {
       text += fmt::format(
           "| {} | the sequence's share of tokens that use an expert of the target layer, {} kept a token, in "

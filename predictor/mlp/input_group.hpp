@@ -1,9 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "prophet/expert_grid.hpp"
 
 namespace prophet {
 
@@ -13,13 +16,15 @@ enum class GroupKind : std::uint8_t {
   early,    ///< what the token chose at layer `distance`, which tells what token it is
   before,   ///< what was chosen `distance` layers before the target, counted on through the tokens before
   popular,  ///< what the sequence uses at the target, the more an expert is used the more often
+  ahead,    ///< what the target's router says of the hidden state that the forecast is made from, if a model
+            ///< runs
 };
 
 /// One part of a net's input: a list of expert ids, whose rows of weights are added. An expert that stands in
 /// it twice counts twice. A lane that has seen too little names fewer.
 struct InputGroup {
   GroupKind kind = GroupKind::recent;
-  std::uint32_t distance = 0;  ///< of all but popular, in layers
+  std::uint32_t distance = 0;  ///< of all but popular and ahead, in layers
   std::uint32_t ranks = 0;     ///< of all but popular: the router's first so many choices
   /// Of popular: the share of tokens that use an expert decays by so much a token, and
   float keep = 0;
@@ -39,10 +44,15 @@ struct GroupPlan {
   std::uint32_t early = 4;        ///< the token's first layers
   std::uint32_t tokens_back = 2;  ///< tokens before, at the target
   std::uint32_t popular = 2;      ///< decays of popularity, at most 2
+  /// Ways to tell the target's router applied ahead, at most 4: by its first 2k choices, k, k / 2 and 1.
+  std::uint32_t ahead = 0;
 };
 
-/// The groups of a plan, for a model of `layers` layers and a top-k router.
-[[nodiscard]] std::vector<InputGroup> input_groups(const GroupPlan& plan, std::uint32_t layers,
+/// The groups of a plan, for a model of `grid` and a top-k router.
+[[nodiscard]] std::vector<InputGroup> input_groups(const GroupPlan& plan, const ExpertGrid& grid,
                                                    std::uint32_t top_k);
+
+/// The most choices of a router applied ahead that a group tells; 0: none tells any.
+[[nodiscard]] std::uint32_t ahead_ranks(std::span<const InputGroup> groups) noexcept;
 
 }  // namespace prophet

@@ -32,7 +32,7 @@ std::uint32_t tokens_within(std::span<const InputGroup> groups, std::uint32_t la
 }  // namespace
 
 LaneHistory::LaneHistory(ExpertGrid grid, std::uint32_t top_k, std::uint32_t lanes,
-                         std::span<const InputGroup> groups)
+                         std::span<const InputGroup> groups, std::uint32_t lookahead_layers)
     : grid_(grid),
       top_k_(top_k),
       lanes_(lanes),
@@ -43,7 +43,11 @@ LaneHistory::LaneHistory(ExpertGrid grid, std::uint32_t top_k, std::uint32_t lan
       chosen_(tokens_.size() * tokens_kept_ * top_k),
       uses_(tokens_.size() * keeps_.size()),
       scores_(uses_.size() * grid.experts),
-      order_(scores_.size()) {
+      order_(scores_.size()),
+      ahead_ranks_(prophet::ahead_ranks(groups)),
+      lookahead_layers_(ahead_ranks_ == 0 ? 0 : lookahead_layers),
+      said_at_(tokens_.size() * lookahead_layers_),
+      said_(said_at_.size() * ahead_ranks_) {
   for (std::size_t u = 0; u < uses_.size(); ++u)
     uses_[u].first = static_cast<std::uint32_t>(u * grid.experts);
   for (std::uint32_t lane = 0; lane < lanes; ++lane) forget(LaneId{lane});
@@ -52,6 +56,8 @@ LaneHistory::LaneHistory(ExpertGrid grid, std::uint32_t top_k, std::uint32_t lan
 void LaneHistory::forget(LaneId lane) {
   const auto first = tokens_.begin() + static_cast<std::ptrdiff_t>(place(lane, LayerId{0}));
   std::fill_n(first, grid_.layers, 0U);
+  std::fill_n(said_at_.begin() + static_cast<std::ptrdiff_t>(place(lane, LayerId{0}) * lookahead_layers_),
+              std::size_t{grid_.layers} * lookahead_layers_, 0U);
   const std::size_t uses = grid_.layers * keeps_.size();
   for (std::size_t u = lane.index() * uses; u < (lane.index() + 1) * uses; ++u) {
     uses_[u].gain = 1;
@@ -89,6 +95,14 @@ void LaneHistory::raise(Use& use, ExpertId expert) {
   for (; at > 0 && scores[order[at - 1]] < scores[expert.index()]; --at) std::swap(order[at - 1], order[at]);
 }
 
+void LaneHistory::add_ahead(LaneId lane, LayerId made_at, std::uint32_t ahead,
+                            std::span<const std::uint16_t> ranked) {
+  if (ahead == 0 || ahead > lookahead_layers_) return;
+  const std::size_t at = router(lane, made_at, ahead);
+  said_at_[at] = tokens_[place(lane, made_at)];
+  std::copy_n(ranked.begin(), ahead_ranks_, said_.begin() + static_cast<std::ptrdiff_t>(at * ahead_ranks_));
+}
+
 void LaneHistory::write(LaneId lane, const InputGroup& group, LayerId target, std::uint32_t lookahead,
                         std::span<std::uint32_t> ids) const {
   std::fill(ids.begin(), ids.end(), grid_.experts);
@@ -103,7 +117,21 @@ void LaneHistory::write(LaneId lane, const InputGroup& group, LayerId target, st
       return write_choice(lane, group, target, group.distance, ids);
     case GroupKind::popular:
       return write_popular(lane, group, target, ids);
+    case GroupKind::ahead:
+      return write_ahead(lane, group, target, lookahead, ids);
   }
+}
+
+/// Only what was said of the token that `target` has not chosen for yet.
+void LaneHistory::write_ahead(LaneId lane, const InputGroup& group, LayerId target, std::uint32_t lookahead,
+                              std::span<std::uint32_t> ids) const {
+  if (lookahead > lookahead_layers_ || lookahead > target.value) return;
+  const LayerId made_at{target.value - lookahead};
+  const std::size_t at = router(lane, made_at, lookahead);
+  const std::uint32_t token = tokens_[place(lane, target)] + 1;
+  if (said_at_[at] != token || tokens_[place(lane, made_at)] != token) return;
+  for (std::uint32_t rank = 0; rank < group.ranks; ++rank)
+    ids[rank] = std::min<std::uint32_t>(said_[at * ahead_ranks_ + rank], grid_.experts);
 }
 
 void LaneHistory::write_choice(LaneId lane, const InputGroup& group, LayerId target, std::uint32_t distance,

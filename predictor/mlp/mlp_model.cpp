@@ -32,6 +32,11 @@ void check_group(const MlpShape& shape, const InputGroup& group, const std::stri
                             "less than 1",
                             where, group.keep));
   }
+  if (group.kind == GroupKind::ahead) {
+    require(where, "layers of distance of an input group of routers ahead", group.distance, 0, 0);
+    return require(where, "ranks of an input group of routers ahead", group.ranks, 1,
+                   std::min(shape.grid.experts, shape.ids_per_group));
+  }
   // What is not chosen yet when the forecast is made, no group can tell.
   const bool is_before = group.kind == GroupKind::before;
   const std::uint64_t furthest = group.kind == GroupKind::early

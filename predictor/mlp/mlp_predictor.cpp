@@ -7,13 +7,15 @@
 
 #include "kernels/predictor_value.hpp"
 #include "predictor/layer_distance.hpp"
+#include "predictor/mlp/ahead_choices.hpp"
 #include "prophet/error.hpp"
 
 namespace prophet {
 
 MlpPredictor::MlpPredictor(std::shared_ptr<const MlpModel> model, const MlpOptions& options)
     : model_(std::move(model)),
-      history_(model_->shape.grid, model_->shape.top_k, options.lanes, model_->shape.groups),
+      history_(model_->shape.grid, model_->shape.top_k, options.lanes, model_->shape.groups,
+               model_->shape.lookahead_layers),
       nets_(options.device == nullptr
                 ? nullptr
                 : std::make_unique<DeviceNets>(*options.device, *model_, options.lanes)),
@@ -23,7 +25,10 @@ MlpPredictor::MlpPredictor(std::shared_ptr<const MlpModel> model, const MlpOptio
       ids_(model_->shape.groups.size() * options.lanes * model_->shape.ids_per_group),
       logits_(std::size_t{options.lanes} * kernels::predictor_row_values(model_->shape.grid.experts)),
       chances_(model_->shape.grid.experts),
-      any_lane_(model_->shape.grid.experts) {
+      any_lane_(model_->shape.grid.experts),
+      ahead_layers_(options.ahead_layers),
+      order_(model_->shape.grid.experts),
+      ranked_(history_.ahead_ranks()) {
   last_layer_.assign(options.lanes, model_->shape.grid.layers);
   lanes_.reserve(options.lanes);
   if (adapt_rate_ == 0) return;
@@ -50,6 +55,13 @@ void MlpPredictor::observe(LaneId lane, LayerId layer, std::span<const ExpertId>
   last_layer_[lane.index()] = layer.value;
   is_gathered_ = false;
   if (adapt_rate_ != 0) correct(lane, layer, experts);
+}
+
+void MlpPredictor::observe_ahead(LaneId lane, LayerId made_at, LayerId target,
+                                 std::span<const float> logits) {
+  if (ranked_.empty() || target <= made_at) return;
+  first_choices(logits, order_, ranked_);
+  history_.add_ahead(lane, made_at, target.value - made_at.value, ranked_);
 }
 
 /// The outputs' biases go towards what came, by what was forecast of it.

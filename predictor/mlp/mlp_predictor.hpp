@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -26,10 +27,13 @@ struct MlpOptions {
   /// Where the nets run on the host: the device that the host works for, told of each net's work; may be
   /// null.
   Device* told = nullptr;
+  /// Routers are asked for so many layers ahead at most, where nets have learned to hear them.
+  std::uint32_t ahead_layers = mlp_lookahead_max;
 };
 
 /// Forecasts by learned nets, up to model.shape.lookahead_layers ahead, for the lanes that were last observed
-/// at the layer where the forecast is made.
+/// at the layer where the forecast is made. Nets that have learned to hear routers applied ahead make their
+/// forecasts of the rest where nobody applies any, in the first step behind a prompt say.
 class MlpPredictor final : public Predictor {
  public:
   MlpPredictor(std::shared_ptr<const MlpModel> model, const MlpOptions& options);
@@ -37,6 +41,10 @@ class MlpPredictor final : public Predictor {
   [[nodiscard]] std::string_view name() const noexcept override { return "mlp"; }
   void start_lane(LaneId lane) override;
   void observe(LaneId lane, LayerId layer, std::span<const ExpertId> experts) override;
+  [[nodiscard]] std::uint32_t wants_ahead() const noexcept override {
+    return ranked_.empty() ? 0 : std::min(ahead_layers_, model_->shape.lookahead_layers);
+  }
+  void observe_ahead(LaneId lane, LayerId made_at, LayerId target, std::span<const float> logits) override;
   void prepare(LayerId made_at, std::uint32_t lookahead_layers) override;
   [[nodiscard]] bool forecast(LayerId made_at, LayerId target, std::span<float> probability) override;
   [[nodiscard]] std::uint64_t device_bytes() const noexcept override;
@@ -72,6 +80,9 @@ class MlpPredictor final : public Predictor {
   std::vector<float> logits_;       ///< [lanes, predictor_row_values(experts)]
   std::vector<float> chances_;      ///< [experts]
   AnyLane any_lane_;
+  std::uint32_t ahead_layers_;
+  std::vector<std::uint16_t> order_;    ///< [experts]
+  std::vector<std::uint16_t> ranked_;   ///< [ranks of a router applied ahead]
   std::vector<float> biases_;           ///< [nets, experts]; empty where nothing adapts
   std::vector<float> said_;             ///< [nets, lanes, experts] chances of the last forecast
   std::vector<std::uint8_t> has_said_;  ///< [nets, lanes]

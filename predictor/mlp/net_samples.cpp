@@ -25,7 +25,8 @@ void add_sample(const MlpShape& shape, const LaneHistory& history, LayerId targe
 std::vector<NetSamples> net_samples(const MlpShape& shape, LayerId target, const TrainingSet& training,
                                     std::span<const TrainingSequence> sequences) {
   std::vector<NetSamples> samples(shape.lookahead_layers);
-  LaneHistory history(shape.grid, shape.top_k, 1, shape.groups);
+  LaneHistory history(shape.grid, shape.top_k, 1, shape.groups, shape.lookahead_layers);
+  const AheadChoices* const routers = history.ahead_ranks() == 0 ? nullptr : training.ahead();
   std::vector<ExpertId> chosen(shape.top_k);
   std::vector<std::uint32_t> ids(shape.ids_per_group);
   for (const TrainingSequence& sequence : sequences) {
@@ -37,6 +38,8 @@ std::vector<NetSamples> net_samples(const MlpShape& shape, LayerId target, const
         for (std::uint32_t ahead = 1; l == target.value && ahead <= shape.lookahead_layers; ++ahead)
           add_sample(shape, history, target, ahead, chosen, ids, samples[ahead - 1]);
         history.add(LaneId{0}, LayerId{l}, chosen);
+        for (std::uint32_t ahead = 1; routers != nullptr && ahead <= routers->lookahead_layers; ++ahead)
+          history.add_ahead(LaneId{0}, LayerId{l}, ahead, routers->of(row, LayerId{l}, ahead));
       }
     }
   }

@@ -21,8 +21,8 @@ MlpShape shape_of(ExpertGrid grid, std::uint32_t top_k, const MlpWish& wish) {
   shape.top_k = top_k;
   shape.lookahead_layers = wish.lookahead_layers;
   shape.hidden = wish.hidden;
-  shape.groups = input_groups(wish.groups, grid.layers, top_k);
-  shape.ids_per_group = top_k;
+  shape.groups = input_groups(wish.groups, grid, top_k);
+  shape.ids_per_group = std::max(top_k, ahead_ranks(shape.groups));
   for (const InputGroup& group : shape.groups) {
     // Shares of top_k experts together, and a part more of some.
     if (group.kind == GroupKind::popular)
@@ -54,6 +54,8 @@ bool shrink(MlpWish& wish) {
     --groups.early;
   } else if (groups.layers_back > 1) {
     --groups.layers_back;
+  } else if (groups.ahead > 1) {
+    --groups.ahead;
   } else {
     return false;
   }

@@ -6,12 +6,13 @@ namespace prophet {
 
 TrainedPredictor train_predictor(const RoutingTrace& trace, std::span<const SequenceId> sequences,
                                  const PredictorTraining& training, const TrainingProgress& use_progress,
-                                 const TrainingProgress& mlp_progress) {
+                                 const TrainingProgress& mlp_progress, const AheadChoices* ahead) {
   PredictorOptions options;
   options.grid = trace.shape().grid;
   options.top_k = trace.shape().top_k;
   options.trace = &trace;
   options.training = sequences;
+  options.training_ahead = ahead;
   const TrainingSet set("mlp", options);
   MlpTraining mlp = training.mlp;
   mlp.net.seed = training.seed;

@@ -18,12 +18,14 @@ struct PredictorTraining {
   std::uint32_t threads = 1;
 };
 
-/// Learns from these sequences of the trace and from nothing else of it. The parameters are shared out so
+/// Learns from these sequences of the trace, and from what routers ahead said of their rows where `ahead` is
+/// not null and training.mlp asks for it, and from nothing else. The parameters are shared out so
 /// that both together have at most learned_parameters_max. Throws Error{usage} as train_mlp does.
 [[nodiscard]] TrainedPredictor train_predictor(const RoutingTrace& trace,
                                                std::span<const SequenceId> sequences,
                                                const PredictorTraining& training,
                                                const TrainingProgress& use_progress = {},
-                                               const TrainingProgress& mlp_progress = {});
+                                               const TrainingProgress& mlp_progress = {},
+                                               const AheadChoices* ahead = nullptr);
 
 }  // namespace prophet

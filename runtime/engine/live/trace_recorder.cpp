@@ -37,8 +37,22 @@ LayerPlaces places_of(const std::vector<std::uint32_t>& numbers) {
 
 }  // namespace
 
-TraceRecorder::TraceRecorder(RecordedShape shape) : shape_(std::move(shape)) {
+RecordedShape recorded_shape_of(const DecoderConfig& config) {
+  RecordedShape shape;
+  shape.grid = config.shape.grid;
+  shape.top_k = config.shape.top_k;
+  for (std::uint32_t l = 0; l < config.layers.size(); ++l) {
+    if (config.layers[l].moe_layer) shape.moe_layer_numbers.push_back(l);
+  }
+  return shape;
+}
+
+TraceRecorder::TraceRecorder(RecordedShape shape) : shape_(std::move(shape)), order_(shape_.grid.experts) {
   (void)places_of(shape_.moe_layer_numbers);
+}
+
+AheadChoices TraceRecorder::no_choices() const {
+  return {shape_.grid.layers, shape_.ahead_layers, shape_.ahead_ranks, {}};
 }
 
 void TraceRecorder::account(std::uint64_t bytes) {
@@ -55,8 +69,9 @@ void TraceRecorder::account(std::uint64_t bytes) {
 void TraceRecorder::begin_pass(std::span<const StepToken> tokens) {
   const std::size_t choices = std::size_t{shape_.grid.layers} * shape_.top_k;
   const std::size_t values = std::size_t{shape_.grid.layers} * shape_.hidden_size;
+  const std::size_t ahead = no_choices().row_ids();
   account(tokens.size() *
-          (choices * (sizeof(std::uint16_t) + sizeof(float)) + values * sizeof(std::uint16_t)));
+          (choices * (sizeof(std::uint16_t) + sizeof(float)) + (values + ahead) * sizeof(std::uint16_t)));
   pass_.clear();
   for (const StepToken& token : tokens) {
     if (token.lane.index() >= running_.size()) running_.resize(token.lane.index() + 1);
@@ -70,6 +85,7 @@ void TraceRecorder::begin_pass(std::span<const StepToken> tokens) {
     sequence.ids.resize(sequence.tokens * choices);
     sequence.weights.resize(sequence.tokens * choices);
     sequence.hidden.resize(sequence.tokens * values);
+    sequence.ahead.resize(sequence.tokens * ahead, AheadChoices::none);
   }
 }
 
@@ -87,6 +103,27 @@ void TraceRecorder::on_layer(const RoutedLayer& routed) {
     for (std::size_t h = 0; h < width; ++h)
       sequence.hidden[at * width + h] = kernels::encode_bf16(routed.hidden[t * width + h]);
   }
+  if (shape_.ahead_ranks != 0) keep_ahead(routed);
+}
+
+void TraceRecorder::keep_ahead(const RoutedLayer& routed) {
+  for (std::size_t t = 0; t < pass_.size(); ++t) {
+    std::vector<std::uint16_t>& kept = sequences_[pass_[t].sequence].ahead;
+    const std::size_t at = (pass_[t].row * shape_.grid.layers + routed.layer.index()) * shape_.ahead_layers;
+    for (std::uint32_t ahead = 1; ahead <= shape_.ahead_layers; ++ahead) {
+      const std::span<const float> logits = routed.ahead.row(ahead, t);
+      if (logits.empty()) break;
+      first_choices(logits, order_,
+                    std::span(kept).subspan((at + ahead - 1) * shape_.ahead_ranks, shape_.ahead_ranks));
+    }
+  }
+}
+
+AheadChoices TraceRecorder::ahead_choices() const {
+  AheadChoices all = no_choices();
+  for (const Sequence& sequence : sequences_)
+    all.ids.insert(all.ids.end(), sequence.ahead.begin(), sequence.ahead.end());
+  return all;
 }
 
 std::uint64_t TraceRecorder::tokens() const noexcept {

@@ -6,9 +6,11 @@
 #include <span>
 #include <vector>
 
+#include "predictor/mlp/ahead_choices.hpp"
 #include "prophet/expert_grid.hpp"
 #include "runtime/engine/live/continuous_decode.hpp"
 #include "runtime/engine/live/routing_sink.hpp"
+#include "runtime/model/decoder_config.hpp"
 #include "runtime/trace/routing_trace.hpp"
 
 namespace prophet {
@@ -18,13 +20,19 @@ struct RecordedShape {
   ExpertGrid grid;
   std::uint32_t top_k = 0;
   std::uint32_t hidden_size = 0;                 ///< of the router's inputs; 0: they are not kept
+  std::uint32_t ahead_layers = 0;                ///< routers of so many coming layers are kept, by
+  std::uint32_t ahead_ranks = 0;                 ///< so many first choices of each; 0: none is
   std::vector<std::uint32_t> moe_layer_numbers;  ///< [layers] among all layers of the model, ascending
 };
+
+/// Of a model, without hidden states and routers ahead.
+[[nodiscard]] RecordedShape recorded_shape_of(const DecoderConfig& config);
 
 /// Keeps what a live model's routers decide, token by token, until it is written as a trace. A sequence is
 /// what a lane runs from one first token to the next; sequences stand in the order in which they began, which
 /// is that of the requests. Memory: 6 bytes a choice and 2 a hidden value, up to
-/// limits::recorded_bytes_max, and as much again for choices while the trace is written.
+/// limits::recorded_bytes_max, 2 for each choice of a router ahead, and as much again for choices while the
+/// trace is made.
 class TraceRecorder final : public RoutingSink {
  public:
   /// Throws Error{usage} for layers that do not lie at one distance, which a trace cannot say.
@@ -41,6 +49,12 @@ class TraceRecorder final : public RoutingSink {
   void write(const std::filesystem::path& path, const TraceProvenance& provenance,
              std::span<const LiveRequest> requests, std::span<const Continuation> continuations) const;
 
+  /// The same trace, with the routers' weights, kept in memory.
+  [[nodiscard]] RoutingTrace trace(const TraceProvenance& provenance, std::span<const LiveRequest> requests,
+                                   std::span<const Continuation> continuations) const;
+  /// What routers ahead said of the trace's rows.
+  [[nodiscard]] AheadChoices ahead_choices() const;
+
   [[nodiscard]] std::uint64_t tokens() const noexcept;
 
  private:
@@ -49,6 +63,7 @@ class TraceRecorder final : public RoutingSink {
     std::vector<std::uint16_t> ids;     ///< [tokens, layers, top_k]
     std::vector<float> weights;         ///< as ids
     std::vector<std::uint16_t> hidden;  ///< [tokens, layers, hidden_size] bf16
+    std::vector<std::uint16_t> ahead;   ///< [tokens, layers, ahead_layers, ahead_ranks]
   };
 
   /// Where a token of the running pass is kept.
@@ -59,14 +74,15 @@ class TraceRecorder final : public RoutingSink {
 
   void begin_pass(std::span<const StepToken> tokens);
   void account(std::uint64_t bytes);
-  [[nodiscard]] RoutingTrace trace(const TraceProvenance& provenance, std::span<const LiveRequest> requests,
-                                   std::span<const Continuation> continuations) const;
+  void keep_ahead(const RoutedLayer& routed);
+  [[nodiscard]] AheadChoices no_choices() const;
   void write_hidden(const std::filesystem::path& path) const;
 
   RecordedShape shape_;
   std::vector<Sequence> sequences_;   ///< in the order in which they began
   std::vector<std::size_t> running_;  ///< [lanes seen] each lane's sequence
   std::vector<Place> pass_;           ///< [tokens of the running pass]
+  std::vector<std::uint16_t> order_;  ///< [experts]
   std::uint64_t kept_bytes_ = 0;
 };
 

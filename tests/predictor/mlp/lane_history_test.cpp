@@ -132,6 +132,41 @@ TEST(LaneHistory, DoesNotMindTheOrderOfAPass) {
   }
 }
 
+// What a router said of a hidden state is of one token: it is told to the forecast that is made from that
+// state, and to no later one.
+TEST(LaneHistory, TellsARoutersChoicesOfThisTokenAndOfNoOther) {
+  const std::vector<InputGroup> routers{{GroupKind::ahead, 0, 4}, {GroupKind::ahead, 0, 1}};
+  LaneHistory history(grid, top_k, 2, routers, 2);
+  const std::vector<ExpertId> any{ExpertId{0}, ExpertId{1}, ExpertId{2}};
+  const std::vector<std::uint16_t> said{7, 3, 5, 1};
+  std::vector<std::uint32_t> ids(width);
+  const auto told = [&](std::uint32_t lane, std::uint32_t target, std::uint32_t ahead,
+                        std::size_t group = 0) {
+    history.write(LaneId{lane}, routers[group], LayerId{target}, ahead, ids);
+    return std::vector<std::uint32_t>(ids.begin(), std::find(ids.begin(), ids.end(), grid.experts));
+  };
+  using Ids = std::vector<std::uint32_t>;
+  history.add(LaneId{0}, LayerId{0}, any);
+  history.add_ahead(LaneId{0}, LayerId{0}, 1, said);
+  history.add_ahead(LaneId{0}, LayerId{0}, 3, said);  // beyond what is heard
+  EXPECT_EQ(told(0, 1, 1), (Ids{7, 3, 5, 1}));
+  EXPECT_EQ(told(0, 1, 1, 1), Ids{7}) << "its first choice";
+  EXPECT_EQ(told(0, 2, 2), Ids{}) << "another router";
+  EXPECT_EQ(told(0, 3, 3), Ids{});
+  EXPECT_EQ(told(1, 1, 1), Ids{}) << "another lane";
+  history.add(LaneId{0}, LayerId{1}, any);
+  EXPECT_EQ(told(0, 1, 1), Ids{}) << "the target has chosen";
+  for (std::uint32_t layer = 2; layer < grid.layers; ++layer) history.add(LaneId{0}, LayerId{layer}, any);
+  history.add(LaneId{0}, LayerId{0}, any);
+  EXPECT_EQ(told(0, 1, 1), Ids{}) << "it was said of the token before";
+  history.add_ahead(LaneId{0}, LayerId{0}, 1, said);
+  EXPECT_EQ(told(0, 1, 1).size(), 4U);
+  history.forget(LaneId{0});
+  history.add(LaneId{0}, LayerId{0}, any);
+  history.add(LaneId{0}, LayerId{0}, any);
+  EXPECT_EQ(told(0, 1, 1), Ids{}) << "another sequence";
+}
+
 TEST(LaneHistory, KeepsItsNumbersFiniteOverALongSequence) {
   LaneHistory history(grid, top_k, 1, groups);
   std::vector<std::uint32_t> ids(width);

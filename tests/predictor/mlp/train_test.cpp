@@ -93,27 +93,82 @@ TEST_F(TrainMlp, LearnsWhatFollowsFromWhat) {
   }
 }
 
+// Routing that nothing foretells but the routers themselves, which are told two layers ahead.
+TEST_F(TrainMlp, LearnsToHearRoutersAhead) {
+  SCOPED_TRACE(seed);
+  const RoutingTrace drawn = random_trace(random, grid, top_k, std::vector<std::uint32_t>(18, 60));
+  AheadChoices routers{grid.layers, 2, top_k, {}};
+  for (std::uint64_t row = 0; row < drawn.tokens(); ++row) {
+    for (std::uint32_t l = 0; l < grid.layers; ++l) {
+      for (std::uint32_t ahead = 1; ahead <= 2; ++ahead) {
+        for (std::uint32_t r = 0; r < top_k; ++r) {
+          const bool same_token = l + ahead < grid.layers;
+          routers.ids.push_back(
+              same_token ? static_cast<std::uint16_t>(drawn.expert(row, LayerId{l + ahead}, r).value)
+                         : AheadChoices::none);
+        }
+      }
+    }
+  }
+  std::vector<SequenceId> learnt;
+  for (std::uint32_t s = 0; s < 16; ++s) learnt.emplace_back(s);
+  const std::vector<SequenceId> others{SequenceId{16}, SequenceId{17}};
+  PredictorTraining all = quick(seed, 2);
+  all.mlp.wish.hidden = 32;
+  all.mlp.wish.groups = {
+      .layers_back = 1, .first_back = 0, .early = 0, .tokens_back = 0, .popular = 0, .ahead = 2};
+  all.mlp.net.epochs = 30;
+  const TrainedPredictor trained = train_predictor(drawn, learnt, all, {}, {}, &routers);
+  MlpPredictor predictor(trained.mlp, {});
+  EXPECT_EQ(predictor.wants_ahead(), 3U);
+  const auto heard = measure_recall(predictor, drawn, others, 3, &routers);
+  EXPECT_GT(heard[0].within.recall_k(), 0.9);
+  EXPECT_GT(heard[1].within.recall_k(), 0.9);
+  EXPECT_LT(heard[2].within.recall_k(), 0.5) << "no router was applied so far ahead";
+  EXPECT_LT(heard[0].across.recall_k(), 0.5) << "nor to the next token";
+  EXPECT_LT(measure_recall(predictor, drawn, others, 3)[0].within.recall_k(), 0.5) << "nobody tells";
+  const auto bytes = predictor_file_bytes(trained);
+  EXPECT_EQ(parse_predictor_file(bytes, "a file").mlp->shape, trained.mlp->shape);
+
+  PredictorOptions options;
+  options.grid = grid;
+  options.top_k = top_k;
+  options.mlp = trained.mlp;
+  EXPECT_THROW((void)make_predictor("mlp", options), Error) << "a trace has no hidden states";
+  options.ahead_layers = 1;
+  EXPECT_EQ(make_predictor("mlp", options)->wants_ahead(), 1U) << "what is not forecast is not asked for";
+}
+
 // A forecast is made before the layers between it and its target are known: training knows no more.
 TEST_F(TrainMlp, SeesOfATokenWhatAForecastSees) {
   SCOPED_TRACE(seed);
-  const MlpShape shape = plan_mlp(grid, top_k, {}, learned_parameters_max);
+  MlpWish wish;
+  wish.groups.ahead = 4;
+  const MlpShape shape = plan_mlp(grid, top_k, wish, learned_parameters_max);
+  AheadChoices routers{grid.layers, 2, 2 * top_k, {}};
+  routers.ids.resize(trace.tokens() * routers.row_ids());
+  for (std::uint16_t& id : routers.ids) id = static_cast<std::uint16_t>(random.below(grid.experts));
   PredictorOptions options;
   options.grid = grid;
   options.top_k = top_k;
   options.trace = &trace;
+  options.training_ahead = &routers;
   const std::vector<SequenceId> one{SequenceId{2}};
   options.training = one;
   const TrainingSet set("mlp", options);
   for (std::uint32_t target = 0; target < grid.layers; ++target) {
     const auto samples = net_samples(shape, LayerId{target}, set, set.sequences());
     for (std::uint32_t ahead = 1; ahead <= shape.lookahead_layers; ++ahead) {
-      LaneHistory history(grid, top_k, 1, shape.groups);
+      LaneHistory history(grid, top_k, 1, shape.groups, shape.lookahead_layers);
       std::vector<std::uint32_t> ids(shape.ids_per_group);
       std::vector<std::uint16_t> rows;
       const TrainingSequence sequence = set.sequences()[0];
       for (std::uint64_t at = 0; at + ahead < std::uint64_t{sequence.tokens} * grid.layers; ++at) {
         const auto layer = static_cast<std::uint32_t>(at % grid.layers);
-        history.add(LaneId{0}, LayerId{layer}, chosen(trace, sequence.first_row + at / grid.layers, layer));
+        const std::uint64_t row = sequence.first_row + at / grid.layers;
+        history.add(LaneId{0}, LayerId{layer}, chosen(trace, row, layer));
+        for (std::uint32_t heard = 1; heard <= routers.lookahead_layers; ++heard)
+          history.add_ahead(LaneId{0}, LayerId{layer}, heard, routers.of(row, LayerId{layer}, heard));
         if ((layer + ahead) % grid.layers != target) continue;
         for (std::size_t g = 0; g < shape.groups.size(); ++g) {
           history.write(LaneId{0}, shape.groups[g], LayerId{target}, ahead, ids);
