@@ -2,10 +2,12 @@
 // worked out here from the checkpoint's own numbers; and that a control applied the same way is exact.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <map>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "kernels/expert_formats.hpp"
@@ -14,6 +16,7 @@
 #include "runtime/device/cpu_device.hpp"
 #include "runtime/engine/forecast_evaluation.hpp"
 #include "runtime/engine/live/live_session.hpp"
+#include "runtime/engine/live/trace_recorder.hpp"
 #include "runtime/model/checkpoint.hpp"
 #include "tests/live/live_rig.hpp"
 #include "tests/support/decoder_fixture.hpp"
@@ -128,6 +131,67 @@ TEST(GateAheadLive, IsTheRouterOfTheComingLayerOnTheInputAtHand) {
   const ReplayMetrics& metrics = rig.loop().finish();
   EXPECT_EQ(metrics.routers_ahead, metrics.steps * told_a_token);
   EXPECT_EQ(metrics.logits_ahead_bytes, witness.told * config.shape.grid.experts * sizeof(float));
+}
+
+/// Passes on to a recorder, and keeps what it is told of routers ahead in the order of one lane's tokens.
+class RecordedTwice final : public RoutingSink {
+ public:
+  explicit RecordedTwice(TraceRecorder& recorder) : recorder_(recorder) {}
+  void on_layer(const RoutedLayer& routed) override {
+    recorder_.on_layer(routed);
+    if (routed.layer.value == 0) rows += routed.tokens.size();
+    for (std::size_t t = 0; t < routed.tokens.size(); ++t) {
+      for (std::uint32_t ahead = 1; ahead <= ahead_layers; ++ahead) {
+        const std::span<const float> logits = routed.ahead.row(ahead, t);
+        if (logits.empty()) continue;
+        const auto best = std::max_element(logits.begin(), logits.end()) - logits.begin();
+        first[{rows - routed.tokens.size() + t, routed.layer.value, ahead}] =
+            static_cast<std::uint16_t>(best);
+      }
+    }
+  }
+
+  std::uint64_t rows = 0;
+  std::map<std::tuple<std::uint64_t, std::uint32_t, std::uint32_t>, std::uint16_t> first;
+
+ private:
+  TraceRecorder& recorder_;
+};
+
+TEST(GateAheadLive, IsRecordedBesideTheRoutingThatItForetells) {
+  LiveSessionOptions options;
+  options.model = live_model("sample");
+  options.decode.stops_at_eos = false;
+  options.routers_ahead = ahead_layers;
+  const std::vector<LiveRequest> requests = some_requests();
+  LiveSession session(options, requests);
+  const DecoderConfig& config = session.weights().config();
+  RecordedShape shape = recorded_shape_of(config);
+  shape.ahead_layers = ahead_layers;
+  shape.ahead_ranks = 2 * shape.top_k;
+  TraceRecorder recorder(shape);
+  RecordedTwice sink(recorder);
+  ReplayCase what;
+  what.slabs = shape.grid.size();
+  const LiveRow row = session.run(what, {}, &sink);
+  const AheadChoices choices = recorder.ahead_choices();
+  const RoutingTrace trace = recorder.trace({}, requests, row.continuations);
+  ASSERT_EQ(trace.tokens(), sink.rows);
+  ASSERT_EQ(choices.ids.size(), trace.tokens() * choices.row_ids());
+  EXPECT_GT(sink.first.size(), 0U);
+  std::uint64_t right = 0;
+  for (std::uint64_t r = 0; r < trace.tokens(); ++r) {
+    for (std::uint32_t l = 0; l < shape.grid.layers; ++l) {
+      for (std::uint32_t ahead = 1; ahead <= ahead_layers; ++ahead) {
+        const auto said = sink.first.find({r, l, ahead});
+        const std::uint16_t kept = choices.of(r, LayerId{l}, ahead).front();
+        ASSERT_EQ(kept, said == sink.first.end() ? AheadChoices::none : said->second);
+        for (std::uint32_t k = 0; kept != AheadChoices::none && k < shape.top_k; ++k)
+          right += trace.expert(r, LayerId{l + ahead}, k).value == kept ? 1U : 0U;
+      }
+    }
+  }
+  EXPECT_GT(right, sink.first.size() / 2) << "a router's first choice mostly comes";
 }
 
 TEST(GateAheadLive, CostsTheMemoryThatItSays) {
