@@ -106,7 +106,8 @@ class Twins {
   void evict() {
     if (ordered_.empty()) return;
     if (!outside_.empty()) {
-      const ExpertIndex wanted = *std::next(outside_.begin(), random_.below(outside_.size()));
+      const ExpertIndex wanted =
+          *std::next(outside_.begin(), static_cast<std::ptrdiff_t>(random_.below(outside_.size())));
       ASSERT_EQ(policy_->keeps_rather_than(wanted), naive_->keeps_rather_than(wanted)) << wanted.value;
     }
     const ExpertIndex victim = policy_->evict();
