@@ -50,7 +50,7 @@ std::vector<RecallAhead> recall(const RoutingTrace& trace, const Halves& halves,
 TEST(LearnedRecall, OfTheSampleModelBeatsEverySimplePredictorByFar) {
   const RoutingTrace trace = load_trace(root / "data/sample_model/traces/sample-train.ptrace");
   PredictorTraining quick;
-  quick.mlp.wish.hidden = 64;
+  quick.mlp.wish.hidden = 32;
   quick.mlp.net.epochs = 3;
   quick.use.epochs = 1;
   quick.threads = 2;
