@@ -13,6 +13,7 @@
 #include "runtime/engine/learn_uses.hpp"
 #include "runtime/engine/measure_link.hpp"
 #include "runtime/engine/replayed_model.hpp"
+#include "runtime/engine/policy_estimates.hpp"
 
 namespace prophet {
 namespace {
@@ -184,13 +185,11 @@ ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const Re
   engine.captured_tokens = options_.graph == GraphUse::off ? 0 : steps.lanes();
   ReplayedModel model(device, trace_, workload_, steps.tokens_max(), options_.seed);
   std::unique_ptr<EvictionPolicy> eviction = policy(what);
-  auto* const by_forecast = dynamic_cast<ForecastPolicy*>(eviction.get());
-  std::optional<UseEstimator> estimator;
-  if (by_forecast != nullptr) estimator.emplace(use_model(), what.batch);
-  std::unique_ptr<Predictor> next_turn;
-  if (policy_knows_next_turn(what.policy)) estimator->ask(*(next_turn = oracle(what.batch)));
+  PolicyEstimates estimates(
+      *eviction, what.batch, [&]() -> const UseModel& { return use_model(); },
+      [&] { return oracle(what.batch); });
   StepLoop loop(device, store, model, engine, std::move(eviction), forecaster.get(), steps.tokens_max());
-  if (estimator) loop.follow(*estimator, *by_forecast);
+  estimates.guide(loop);
   check_graph(what, loop);
   const std::uint64_t steps_in_all = decode_steps(steps);
   loop.expect_steps(steps_in_all);

@@ -14,6 +14,7 @@
 #include "runtime/engine/learn_uses.hpp"
 #include "runtime/engine/live/routing_log.hpp"
 #include "runtime/engine/measure_link.hpp"
+#include "runtime/engine/policy_estimates.hpp"
 
 namespace prophet {
 namespace {
@@ -190,15 +191,12 @@ LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const Continuo
   engine.miss.tokens_max = decode_options.lanes;
   engine.verify = options_.verify;
   engine.bypass_prefill = options_.bypass_prefill;
-  auto* const by_forecast = dynamic_cast<ForecastPolicy*>(eviction.get());
-  std::optional<UseEstimator> estimator;
-  if (by_forecast != nullptr) estimator.emplace(use_model(), decode_options.lanes);
-  std::unique_ptr<Predictor> next_turn;
-  if (policy_knows_next_turn(what.policy))
-    estimator->ask(*(next_turn = make_predictor("oracle", predictor_options(0, true))));
+  PolicyEstimates estimates(
+      *eviction, decode_options.lanes, [&]() -> const UseModel& { return use_model(); },
+      [&] { return make_predictor("oracle", predictor_options(0, true)); });
   StepLoop loop(*device_, weights_->store(), model, engine, std::move(eviction), forecaster.get(),
                 live.tokens_max);
-  if (estimator) loop.follow(*estimator, *by_forecast);
+  estimates.guide(loop);
   RoutingLog log(config.shape.grid, sink);
   const bool logs = !expert_requests_ || sink != nullptr;
   if (logs) model.set_sink(&log);
