@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <utility>
 
+#include "bench/commands/coverage_option.hpp"
 #include "bench/commands/replay_setup.hpp"
 #include "prophet/error.hpp"
 #include "runtime/cache/make_policy.hpp"
@@ -17,17 +17,6 @@ namespace prophet {
 namespace {
 
 constexpr std::string_view control = "oracle";
-
-std::uint32_t parse_coverage(const std::string& text, const ExpertGrid& grid) {
-  if (text == "all") return grid.experts;
-  std::uint32_t named = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), named);
-  if (error != std::errc{} || end != text.data() + text.size() || named == 0) {
-    throw Error(ErrorCode::usage,
-                fmt::format("--coverage {}: expected a number of experts from 1 on, or all", text));
-  }
-  return std::min(named, grid.experts);
-}
 
 EvaluationPlan plan_of(const EvalSetup& setup, const ExpertGrid& grid) {
   EvaluationPlan plan;

@@ -25,8 +25,8 @@ void check_reading(const WindowReading& reading, std::uint32_t context_tokens) {
 
 void check_makes_a_window(const std::string& path, std::size_t tokens) {
   if (tokens >= window_tokens_min) return;
-  throw Error(ErrorCode::usage, fmt::format("{}: {} tokens are read, expected at least {}", path, tokens,
-                                            window_tokens_min));
+  throw Error(ErrorCode::usage,
+              fmt::format("{}: {} tokens are read, expected at least {}", path, tokens, window_tokens_min));
 }
 
 std::vector<LiveRequest> requests_of(std::span<const std::uint32_t> ids, const TokenWindows& windows) {

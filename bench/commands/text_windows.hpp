@@ -23,8 +23,8 @@ void check_reading(const WindowReading& reading, std::uint32_t context_tokens);
 /// Throws Error{usage} where so many tokens of the text at `path` make no window.
 void check_makes_a_window(const std::string& path, std::size_t tokens);
 
-/// The windows of a text, forced: the first token of each is the prompt, the others are decode steps, of which
-/// the last is not read. REQUIRES: ids [windows.run() or more].
+/// The windows of a text, forced: the first token of each is the prompt, the others are decode steps, of
+/// which the last is not read. REQUIRES: ids [windows.run() or more].
 [[nodiscard]] std::vector<LiveRequest> requests_of(std::span<const std::uint32_t> ids,
                                                    const TokenWindows& windows);
 

@@ -12,8 +12,8 @@
 
 namespace prophet {
 
-/// What a policy that follows estimates is told by: an estimator, and where the policy knows the next turn, an
-/// oracle that the estimator asks. Of any other policy nothing, and nothing is learned for it. One thread.
+/// What a policy that follows estimates is told by: an estimator, and where the policy knows the next turn,
+/// an oracle that the estimator asks. Of any other policy nothing, and nothing is learned for it. One thread.
 class PolicyEstimates {
  public:
   /// `policy`, made for `lanes`, must outlive it, and so must what `use_model` returns. `use_model` and
