@@ -71,21 +71,24 @@ Made make_oracle(std::string_view, const PredictorOptions& options) {
   return std::make_unique<OraclePredictor>(options.grid, options.future);
 }
 
+/// How long a predictor learns from training sequences before it runs.
+enum class Learning : std::uint8_t { none, seconds, minutes };
+
 struct Entry {
   std::string_view name;
-  bool needs_training;
+  Learning learning;
   Made (*make)(std::string_view name, const PredictorOptions& options);
 };
 
 constexpr std::array predictors{
-    Entry{"none", false, make_none},
-    Entry{"static", true, make_learner<StaticPredictor>},
-    Entry{"previous-token", false, make_previous_token},
-    Entry{"transition", true, make_learner<TransitionPredictor>},
-    Entry{"history", true, make_learner<HistoryPredictor>},
-    Entry{"gate-ahead", false, make_gate_ahead},
-    Entry{"mlp", true, make_mlp},
-    Entry{"oracle", false, make_oracle},
+    Entry{"none", Learning::none, make_none},
+    Entry{"static", Learning::seconds, make_learner<StaticPredictor>},
+    Entry{"previous-token", Learning::none, make_previous_token},
+    Entry{"transition", Learning::seconds, make_learner<TransitionPredictor>},
+    Entry{"history", Learning::seconds, make_learner<HistoryPredictor>},
+    Entry{"gate-ahead", Learning::none, make_gate_ahead},
+    Entry{"mlp", Learning::minutes, make_mlp},
+    Entry{"oracle", Learning::none, make_oracle},
 };
 
 const Entry* find(std::string_view name) {
@@ -127,11 +130,17 @@ std::vector<std::string> predictor_names() {
 
 bool predictor_needs_training(std::string_view name) {
   const Entry* const entry = find(name);
-  return entry != nullptr && entry->needs_training;
+  return entry != nullptr && entry->learning != Learning::none;
 }
 
 bool predictor_learns_long(std::string_view name) {
-  return name == "mlp";
+  const Entry* const entry = find(name);
+  return entry != nullptr && entry->learning == Learning::minutes;
+}
+
+bool predictor_has_nets(std::string_view name) {
+  const Entry* const entry = find(name);
+  return entry != nullptr && entry->make == make_mlp;
 }
 
 bool predictor_needs_routers(std::string_view name) {

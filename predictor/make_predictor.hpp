@@ -59,6 +59,9 @@ struct PredictorOptions {
 /// Whether it learns for minutes, unless a file says what it has learned.
 [[nodiscard]] bool predictor_learns_long(std::string_view name);
 
+/// Whether it has nets, which ForecastOn places.
+[[nodiscard]] bool predictor_has_nets(std::string_view name);
+
 /// Whether the predictor needs what only a live model has: routers and their inputs.
 [[nodiscard]] bool predictor_needs_routers(std::string_view name);
 

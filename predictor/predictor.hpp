@@ -35,9 +35,9 @@ class Predictor {
   virtual void observe_ahead(LaneId /*lane*/, LayerId /*made_at*/, LayerId /*target*/,
                              std::span<const float> /*logits*/) {}
 
-  /// Every running lane has been observed at `made_at`, and forecasts for the next `lookahead_layers` layers
-  /// will be asked for later: one that runs on a device starts them now.
-  virtual void prepare(LayerId /*made_at*/, std::uint32_t /*lookahead_layers*/) {}
+  /// Every running lane has been observed at `made_at`, and the forecast for `target` will be asked for
+  /// later: one that runs on a device starts it now.
+  virtual void prepare(LayerId /*made_at*/, LayerId /*target*/) {}
 
   /// Fills probability [experts]: the chance that `target` wants each expert for at least one running lane,
   /// the next time that `target` runs. `made_at` is the layer just observed; a target at or before it belongs

@@ -22,8 +22,8 @@ constexpr float feature_rate = 0.02F;
 constexpr std::uint32_t tokens_a_feature_sample = 4;
 
 std::uint32_t source_layers_within(const ExpertGrid& grid, std::size_t parameters_max) {
-  const std::size_t others = 2 * use_features + 3 * std::size_t{grid.size()};
-  const std::size_t a_source = std::size_t{grid.layers} * 2 * grid.experts * grid.experts;
+  const std::size_t others = UseModel::other_parameters(grid);
+  const std::size_t a_source = UseModel::matrix_parameters(grid, 1);
   if (parameters_max < others + a_source) {
     throw Error(
         ErrorCode::usage,
@@ -266,8 +266,7 @@ UseModel train_use_model(const TrainingSet& training, const UseTraining& options
   model.source_layers = source_layers_within(model.grid, options.parameters_max);
   model.popularity = count_popularity(training);
   model.bias.resize(model.grid.size());
-  model.matrix.resize(std::size_t{model.grid.layers} * model.source_layers * model.grid.experts * 2 *
-                      model.grid.experts);
+  model.matrix.resize(UseModel::matrix_parameters(model.grid, model.source_layers));
   train_features(training, options, model);
   train_layers(training, options, model, progress);
   return model;

@@ -32,8 +32,15 @@ struct UseModel {
   /// sources, what it adds to the log odds of each of the target's experts: `next` first, then `later`.
   std::vector<float> matrix;
 
+  /// Of a model of this grid, how many parameters it has: the matrix's grow with the source layers.
+  [[nodiscard]] static std::size_t matrix_parameters(ExpertGrid grid, std::uint32_t source_layers) noexcept {
+    return std::size_t{grid.layers} * source_layers * grid.experts * 2 * grid.experts;
+  }
+  [[nodiscard]] static std::size_t other_parameters(ExpertGrid grid) noexcept {
+    return 2 * use_features + 3 * std::size_t{grid.size()};
+  }
   [[nodiscard]] std::size_t parameters() const noexcept {
-    return 2 * use_features + popularity.size() + 2 * bias.size() + matrix.size();
+    return other_parameters(grid) + matrix_parameters(grid, source_layers);
   }
   /// The first of the consecutive source layers of `target`.
   [[nodiscard]] LayerId first_source(LayerId target) const noexcept {

@@ -10,6 +10,7 @@ ReplayCase baseline(const ReplayCase& like, std::string policy, std::string pred
   what.policy = std::move(policy);
   what.predictor = std::move(predictor);
   what.miss = MissMode::copy;
+  what.coverage = 0;
   return what;
 }
 

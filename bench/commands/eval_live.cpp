@@ -7,6 +7,7 @@
 #include "bench/commands/eval_sources.hpp"
 #include "bench/commands/live_setup.hpp"
 #include "bench/commands/predictor_file_option.hpp"
+#include "bench/commands/text_windows.hpp"
 #include "bench/commands/token_file.hpp"
 #include "bench/report/provenance.hpp"
 #include "kernels/checksum.hpp"
@@ -18,27 +19,21 @@
 namespace prophet {
 namespace {
 
-/// A prompt, a token that a decode step reads, and what comes of it.
-constexpr std::uint32_t window_tokens_min = 3;
-
 struct Text {
   std::vector<std::uint32_t> ids;
   TokenWindows windows;
   std::string path;
 };
 
+std::uint32_t window_tokens(const EvalArguments& arguments, const DecoderConfig& config) {
+  return arguments.window_tokens.value_or(std::min(4096U, config.architecture.context_tokens));
+}
+
 void check(const EvalArguments& arguments, const DecoderConfig& config) {
-  const auto refuse = [](const std::string& sentence) { throw Error(ErrorCode::usage, sentence); };
-  if (!arguments.text.empty() && !arguments.ids.empty()) refuse("--text and --ids: expected one of them");
-  const std::uint32_t context_tokens = config.architecture.context_tokens;
-  if (arguments.window_tokens &&
-      (*arguments.window_tokens < window_tokens_min || *arguments.window_tokens > context_tokens)) {
-    refuse(fmt::format("--window {}: expected {} to {}, the model's context", *arguments.window_tokens,
-                       window_tokens_min, context_tokens));
-  }
-  const std::uint32_t lanes = arguments.schedule.lanes;
-  if (lanes == 0 || lanes > limits::lanes_max)
-    refuse(fmt::format("--batch {}: expected 1 to {} lanes", lanes, limits::lanes_max));
+  if (!arguments.text.empty() && !arguments.ids.empty())
+    throw Error(ErrorCode::usage, "--text and --ids: expected one of them");
+  check_reading({window_tokens(arguments, config), arguments.schedule.lanes},
+                config.architecture.context_tokens);
 }
 
 Text read(const EvalArguments& arguments, const DecoderConfig& config) {
@@ -47,12 +42,8 @@ Text read(const EvalArguments& arguments, const DecoderConfig& config) {
   const std::uint64_t tokens_max = arguments.tokens_max.value_or(limits::text_tokens_max);
   text.ids = read_text_tokens(arguments.text, arguments.ids, arguments.source.model,
                               config.architecture.vocab_size, tokens_max);
-  if (text.ids.size() < window_tokens_min) {
-    throw Error(ErrorCode::usage, fmt::format("{}: {} tokens are read, expected at least {}", text.path,
-                                              text.ids.size(), window_tokens_min));
-  }
-  const std::uint32_t context_tokens = std::min(4096U, config.architecture.context_tokens);
-  text.windows = cut_windows(text.ids.size(), arguments.window_tokens.value_or(context_tokens));
+  check_makes_a_window(text.path, text.ids.size());
+  text.windows = cut_windows(text.ids.size(), window_tokens(arguments, config));
   return text;
 }
 
@@ -64,19 +55,6 @@ void fill_lanes(std::uint32_t lanes, Text& text) {
   throw Error(ErrorCode::usage, fmt::format("--batch {}: expected at most {} lanes, as many as the text has "
                                             "windows of {} tokens",
                                             lanes, windows, text.windows.tokens));
-}
-
-/// Each window is a sequence of its own: its first token is the prompt, the others are decode steps.
-std::vector<LiveRequest> requests_of(const Text& text) {
-  std::vector<LiveRequest> requests(text.windows.count);
-  for (std::size_t w = 0; w < requests.size(); ++w) {
-    const std::span<const std::uint32_t> ids =
-        std::span(text.ids).subspan(w * text.windows.tokens, text.windows.tokens);
-    requests[w].prompt.assign(ids.begin(), ids.begin() + 1);
-    requests[w].forced.assign(ids.begin() + 1, ids.end());
-    requests[w].new_tokens_max = text.windows.tokens - 1;  // the last of them is not read
-  }
-  return requests;
 }
 
 LiveSessionOptions session_options(const EvalArguments& arguments, const LoadedLive& learnt) {
@@ -133,7 +111,7 @@ Evaluated evaluate_live(const EvalArguments& arguments) {
   LoadedLive learnt;
   load_training(arguments.source.train_trace, learns(arguments.setup), config.shape, learnt);
   learnt.trained = read_predictor_file(arguments.setup.predictor_file, config.shape.grid, config.shape.top_k);
-  const std::vector<LiveRequest> requests = requests_of(text);
+  const std::vector<LiveRequest> requests = requests_of(text.ids, text.windows);
   LiveSession session(session_options(arguments, learnt), requests);
   Evaluated evaluated;
   score(arguments, session, text.windows.run(), evaluated);

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <map>
 #include <utility>
 
+#include "bench/commands/coverage_option.hpp"
 #include "bench/commands/replay_setup.hpp"
 #include "prophet/error.hpp"
 #include "runtime/cache/make_policy.hpp"
@@ -17,17 +17,6 @@ namespace prophet {
 namespace {
 
 constexpr std::string_view control = "oracle";
-
-std::uint32_t parse_coverage(const std::string& text, const ExpertGrid& grid) {
-  if (text == "all") return grid.experts;
-  std::uint32_t named = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), named);
-  if (error != std::errc{} || end != text.data() + text.size() || named == 0) {
-    throw Error(ErrorCode::usage,
-                fmt::format("--coverage {}: expected a number of experts from 1 on, or all", text));
-  }
-  return std::min(named, grid.experts);
-}
 
 EvaluationPlan plan_of(const EvalSetup& setup, const ExpertGrid& grid) {
   EvaluationPlan plan;
@@ -103,16 +92,14 @@ EvalPanel::EvalPanel(const EvalSetup& setup, const PredictorOptions& options, co
       use_model_(std::move(use_model)) {
   make_predictors(setup, options);
   std::unique_ptr<EvictionPolicy> eviction = policy(setup, options, future);
-  auto* const by_forecast = dynamic_cast<ForecastPolicy*>(eviction.get());
+  const auto learned = [&]() -> const UseModel& {
+    if (use_model_ == nullptr) use_model_ = std::make_shared<const UseModel>(learn_uses(options, setup.seed));
+    return *use_model_;
+  };
+  estimates_.emplace(*eviction, options.lanes, learned, [&] { return make_predictor(control, options); });
   resident_ =
       std::make_unique<ResidentExperts>(grid_, CacheSize{slabs_, staging_slabs_}, std::move(eviction));
-  if (by_forecast != nullptr) {
-    if (use_model_ == nullptr) use_model_ = std::make_shared<const UseModel>(learn_uses(options, setup.seed));
-    estimator_.emplace(*use_model_, options.lanes);
-    if (policy_knows_next_turn(setup.policy))
-      estimator_->ask(*(next_turn_ = make_predictor(control, options)));
-    resident_->follow(*estimator_, *by_forecast);
-  }
+  estimates_->guide(*resident_);
   std::vector<Predictor*> views;
   for (const auto& predictor : predictors_) views.push_back(predictor.get());
   evaluation_ = std::make_unique<ForecastEvaluation>(plan_, options.top_k, tokens_max, views, *resident_);

@@ -11,6 +11,7 @@
 #include "predictor/make_predictor.hpp"
 #include "predictor/use_model.hpp"
 #include "runtime/engine/forecast_evaluation.hpp"
+#include "runtime/engine/policy_estimates.hpp"
 
 namespace prophet {
 
@@ -66,8 +67,7 @@ class EvalPanel {
   std::vector<std::unique_ptr<Predictor>> predictors_;  ///< the control, an oracle, is the last
   std::unique_ptr<Predictor> router_control_;           ///< where the source applies routers, else null
   std::shared_ptr<const UseModel> use_model_;
-  std::unique_ptr<Predictor> next_turn_;  ///< what policy one-step knows, else null
-  std::optional<UseEstimator> estimator_;
+  std::optional<PolicyEstimates> estimates_;
   std::unique_ptr<ResidentExperts> resident_;
   std::unique_ptr<ForecastEvaluation> evaluation_;
 };

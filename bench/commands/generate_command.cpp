@@ -6,10 +6,12 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "bench/commands/commands.hpp"
+#include "bench/commands/coverage_option.hpp"
 #include "bench/commands/device_comparison.hpp"
 #include "bench/commands/live_setup.hpp"
 #include "bench/commands/replay_setup.hpp"
@@ -35,6 +37,7 @@ struct GenerateArguments {
   std::string timeline_path;
   std::string compare_device;
   std::string miss = "copy";
+  std::string coverage;  ///< empty: top-k x batch
 };
 
 /// Writes tokens as they come where there is one sequence, and several one behind the other at the end.
@@ -83,6 +86,7 @@ std::vector<ReplayCase> cases_of(const GenerateArguments& arguments, const Model
     what.slabs = slabs;
     what.staging_slabs = arguments.staging_slabs.value_or(shape.top_k);
     what.batch = arguments.live.batch;
+    what.coverage = coverage_or_default(arguments.coverage, shape.grid);
     cases.push_back(what);
   }
   return cases;
@@ -178,9 +182,10 @@ nlohmann::json comparison_json(const DeviceComparison& compared) {
           {"agrees", compared.agrees()}};
 }
 
-std::string remarks(const Outcome& outcome) {
+std::string remarks(const Outcome& outcome, const ExpertGrid& grid) {
   const ReplayMetrics& m = outcome.rows.front().row.metrics;
-  std::string text = fmt::format("{} new tokens; ", m.decode_tokens + outcome.first.continuations.size()) +
+  std::string text = preload_text(outcome.rows.front(), grid) +
+                     fmt::format("{} new tokens; ", m.decode_tokens + outcome.first.continuations.size()) +
                      passes_text(outcome.rows.front()) + miss_text(outcome.rows.front()) + forecast_text(m);
   if (m.slabs_verified > 0) text += fmt::format("contents of {} leased slabs verified\n", m.slabs_verified);
   if (m.rounds_extra > 0) {
@@ -220,7 +225,8 @@ std::string report_text(const GenerateArguments& arguments, const LoadedLive& lo
   std::string text =
       "\n" + live_preamble(arguments.live, loaded, outcome.first) + "\n" + table_header(elsewhere);
   for (const ReportedRow& reported : outcome.rows) text += table_line(reported, elsewhere);
-  return text + bound_text(outcome.rows.front()) + remarks(outcome) + "\n" + table_legend(elsewhere);
+  return text + bound_text(outcome.rows.front()) +
+         remarks(outcome, loaded.session->weights().config().shape.grid) + "\n" + table_legend(elsewhere);
 }
 
 void generate(GenerateArguments& arguments) {
@@ -232,6 +238,7 @@ void generate(GenerateArguments& arguments) {
   arguments.live.learns = policy_needs_training(arguments.what.policy) ||
                           predictor_needs_training(arguments.what.predictor) ||
                           parse_miss_mode(arguments.miss) != MissMode::copy;
+  check_forecast_on(arguments.live.forecast_on, std::span(&arguments.what.predictor, 1));
   const auto loaded = load_live(arguments.live);
   if (!loaded->is_text && !arguments.live.quiet)
     fmt::print(stderr, "prophet: the model's tokens are not bytes: ids are printed instead of text\n");
@@ -297,11 +304,12 @@ void add_generate_command(CLI::App& app) {
   command->add_option_function<std::string>(
       "--prefetch",
       [arguments](const std::string& rule) { arguments->what.prefetch = parse_prefetch_rule(rule); },
-      "paying: copy what a gain is expected of; named: every expert that a forecast names, up to the width, "
-      "as "
-      "other systems do it; default: paying");
-  command->add_option("--prefetch-width", arguments->what.prefetch_width,
-                      "Experts prefetched a layer at most; 0: top-k x batch");
+      "paying: copy what a gain is expected of; named: every expert that a forecast names, as other systems "
+      "do it; default: paying");
+  add_coverage_option(*command, arguments->coverage);
+  command->add_option("--forecast-on", arguments->live.forecast_on,
+                      "Where predictor mlp's nets run, with the same forecasts: host, device, or auto, the "
+                      "default: on the host, but for a cuda device");
   command
       ->add_option("--miss", arguments->miss,
                    "copy; host, in-place (the hottest experts of the training trace are then resident); auto")

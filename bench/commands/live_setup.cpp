@@ -133,6 +133,7 @@ LiveSessionOptions session_options(const LiveSetup& setup, const LoadedLive& loa
   options.records_hidden = setup.records_hidden;
   if (!loaded.train_trace.empty()) options.training = &loaded.training;
   options.trained = loaded.trained;
+  options.forecast_on = parse_forecast_on(setup.forecast_on.value_or("auto"));
   return options;
 }
 

@@ -27,7 +27,8 @@ struct LiveSetup {
   std::string kv_dtype = "fp32";
   std::string train_trace;     ///< empty: sample-train where `learns` and the model's shape is its
   std::string predictor_file;  ///< empty: what learns does so from train_trace
-  bool learns = false;         ///< a policy or predictor of the run does
+  std::optional<std::string> forecast_on;  ///< absent: auto
+  bool learns = false;                     ///< a policy or predictor of the run does
   std::uint32_t new_tokens_max = 128;
   std::uint32_t batch = 1;
   Sampling sampling;

@@ -5,8 +5,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 
 #include "bench/commands/commands.hpp"
+#include "bench/commands/coverage_option.hpp"
 #include "bench/commands/replay_provenance.hpp"
 #include "bench/commands/replay_setup.hpp"
 #include "bench/report/provenance.hpp"
@@ -26,6 +28,7 @@ struct ReplayArguments {
   std::optional<double> slab_fraction;
   std::string timeline_path;
   std::string miss = "copy";
+  std::string coverage;  ///< empty: top-k x batch
 };
 
 /// Slabs and staging slabs, once the model is known.
@@ -34,7 +37,7 @@ void settle_slabs(ReplayArguments& arguments, const Workload& workload) {
     arguments.what.slabs = slabs_of_fraction(*arguments.slab_fraction, workload.grid);
   arguments.what.staging_slabs = arguments.setup.staging_slabs.value_or(workload.top_k);
   arguments.what.lookahead_layers = arguments.setup.lookahead_layers;
-  arguments.what.prefetch_width = arguments.setup.prefetch_width;
+  arguments.what.coverage = coverage_or_default(arguments.coverage, workload.grid);
   arguments.what.prefetch = parse_prefetch_rule(arguments.setup.prefetch);
 }
 
@@ -57,7 +60,7 @@ std::vector<ReportedRow> run_rows(const ReplayArguments& arguments, LoadedReplay
   rows.push_back({std::move(asked), bound, false, simulated, has_times});
   if (!what.is_on_demand_lru())
     rows.push_back({session.on_demand_lru(what), bound, true, simulated, has_times});
-  if (what.miss != MissMode::copy && !(what.policy == "static" && what.miss == MissMode::host))
+  if (what.miss != MissMode::copy && !what.runs_as(static_with_host_like(what)))
     rows.push_back({session.static_with_host(what), bound, true, simulated, has_times});
   const ReplayRow& resident = session.all_resident(what.batch);
   if (resident.ran) rows.push_back({resident, bound, true, simulated, has_times});
@@ -83,8 +86,8 @@ std::string graph_text(const std::vector<ReportedRow>& rows) {
 
 std::string remarks(const std::vector<ReportedRow>& rows, const ReplaySession& session) {
   const ReplayMetrics& m = rows.front().row.metrics;
-  std::string text =
-      passes_text(rows.front()) + graph_text(rows) + miss_text(rows.front()) + forecast_text(m);
+  std::string text = preload_text(rows.front(), session.workload().grid) + passes_text(rows.front()) +
+                     graph_text(rows) + miss_text(rows.front()) + forecast_text(m);
   if (rows.front().has_times && rows.front().row.total_ns_max > rows.front().row.total_ns_min) {
     text += fmt::format("repetitions of the first row took {:.2f} to {:.2f} times its median\n",
                         static_cast<double>(rows.front().row.total_ns_min) / static_cast<double>(m.total_ns),
@@ -132,6 +135,7 @@ void check_outputs(const std::vector<ReportedRow>& rows, const ReplaySession& se
 
 void replay(ReplayArguments& arguments) {
   arguments.what.miss = parse_miss_mode(arguments.miss);
+  check_forecast_on(arguments.setup.forecast_on, std::span(&arguments.what.predictor, 1));
   const bool learns = policy_needs_training(arguments.what.policy) ||
                       predictor_needs_training(arguments.what.predictor) ||
                       arguments.what.miss != MissMode::copy;
@@ -183,6 +187,7 @@ void add_replay_command(CLI::App& app) {
       ->add_option("--predictor", arguments->what.predictor,
                    "none, static, previous-token, transition, history, mlp, oracle (bound)")
       ->capture_default_str();
+  add_coverage_option(*command, arguments->coverage);
   command
       ->add_option("--miss", arguments->miss,
                    "copy, host (its cores compute what is missing), in-place (read over the link), auto")

@@ -132,7 +132,7 @@ nlohmann::json replay_provenance(const ReplaySetup& setup, LoadedReplay& loaded)
     provenance["predictor_file"] = setup.predictor_file;
     provenance["sequences_learnt_from"] = loaded.learnt_sequences;
   }
-  provenance["forecast_on"] = setup.forecast_on;
+  provenance["forecast_on"] = setup.forecast_on.value_or("auto");
   provenance["adapt"] = setup.adapt;
   provenance["graph"] = setup.graph;
   provenance["link_bytes_per_s"] = nullptr;

@@ -1,6 +1,7 @@
 #include "bench/commands/replay_setup.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -82,7 +83,7 @@ SessionOptions session_options(const ReplaySetup& setup, const Workload& workloa
   options.seed = setup.seed;
   options.verify = setup.verify;
   options.graph = graph_use(setup.graph);
-  options.forecast_on = parse_forecast_on(setup.forecast_on);
+  options.forecast_on = parse_forecast_on(setup.forecast_on.value_or("auto"));
   options.record_timeline = setup.record_timeline;
   options.chunk_bytes = option_bytes("--chunk-kib", setup.chunk_kib, 1024);
   if (setup.chunk_kib == 0) {
@@ -124,13 +125,11 @@ void add_replay_options(CLI::App& command, ReplaySetup& setup) {
       ->capture_default_str();
   command.add_option("--lookahead", setup.lookahead_layers, "Layers ahead that are forecast")
       ->capture_default_str();
-  command.add_option("--prefetch-width", setup.prefetch_width,
-                     "Experts prefetched a layer at most; 0: top-k x batch");
   command
       .add_option(
           "--prefetch", setup.prefetch,
-          "paying: copy what a gain is expected of; named: every expert that a forecast names, up to the "
-          "width, as other systems do it")
+          "paying: copy what a gain is expected of; named: every expert that a forecast names, as other "
+          "systems do it")
       ->capture_default_str();
   command.add_option(
       "--chunk-kib", setup.chunk_kib,
@@ -152,11 +151,9 @@ void add_replay_options(CLI::App& command, ReplaySetup& setup) {
   command.add_option("--predictor-file", setup.predictor_file,
                      "What predictor mlp and policy forecast have learned, by prophet train-predictor; "
                      "default: they learn from the training sequences");
-  command
-      .add_option("--forecast-on", setup.forecast_on,
-                  "Where predictor mlp's nets run, with the same forecasts: host, device, or auto: on the "
-                  "host, but for a cuda device")
-      ->capture_default_str();
+  command.add_option("--forecast-on", setup.forecast_on,
+                     "Where predictor mlp's nets run, with the same forecasts: host, device, or auto, the "
+                     "default: on the host, but for a cuda device");
   command.add_flag("--adapt", setup.adapt, "Predictor mlp goes on learning from what it sees, a little");
   command.add_option("--seed", setup.seed, "Of the split, the weights and every random choice")
       ->capture_default_str();
@@ -225,6 +222,16 @@ std::unique_ptr<LoadedReplay> load_replay(const ReplaySetup& setup, bool learns)
   loaded->session = std::make_unique<ReplaySession>(loaded->source.trace, loaded->source.split, workload,
                                                     std::move(options), terminal_progress(setup.quiet));
   return loaded;
+}
+
+void check_forecast_on(const std::optional<std::string>& forecast_on,
+                       std::span<const std::string> predictors) {
+  if (!forecast_on) return;
+  (void)parse_forecast_on(*forecast_on);
+  if (std::any_of(predictors.begin(), predictors.end(), predictor_has_nets)) return;
+  throw Error(ErrorCode::usage,
+              fmt::format("--forecast-on {}: predictor {} has no nets to run, expected --predictor mlp",
+                          *forecast_on, fmt::join(predictors, ", ")));
 }
 
 std::uint32_t slabs_of_fraction(double fraction, const ExpertGrid& grid) {

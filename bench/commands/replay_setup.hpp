@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "bench/commands/replay_trace.hpp"
@@ -20,7 +21,6 @@ struct ReplaySetup {
   std::uint32_t repetitions = 1;
   std::optional<std::uint32_t> staging_slabs;  ///< absent: top-k of the model
   std::uint32_t lookahead_layers = 1;
-  std::uint32_t prefetch_width = 0;
   std::string prefetch = "paying";
   std::uint64_t chunk_kib = 0;  ///< 0: 2048 on a GPU, an eighth of an expert on the cpu device
   double link_gb_per_s = 0;
@@ -31,8 +31,8 @@ struct ReplaySetup {
   std::uint64_t seed = 1;
   bool verify = true;
   std::string graph = "auto";
-  std::string predictor_file;  ///< empty: what learns does so from the training sequences
-  std::string forecast_on = "auto";
+  std::string predictor_file;              ///< empty: what learns does so from the training sequences
+  std::optional<std::string> forecast_on;  ///< absent: auto
   bool adapt = false;
   bool record_timeline = false;
   std::string json_path;
@@ -54,6 +54,10 @@ struct LoadedReplay {
 /// `learns`: a policy or predictor of the run needs training sequences. Throws Error as DESIGN says: trace
 /// and model that do not fit each other are bad input.
 [[nodiscard]] std::unique_ptr<LoadedReplay> load_replay(const ReplaySetup& setup, bool learns);
+
+/// Throws Error{usage} where --forecast-on is given and none of `predictors` has nets that it could place.
+void check_forecast_on(const std::optional<std::string>& forecast_on,
+                       std::span<const std::string> predictors);
 
 /// Cache slabs for a fraction of all experts. Throws Error{usage} outside (0, 1].
 [[nodiscard]] std::uint32_t slabs_of_fraction(double fraction, const ExpertGrid& grid);

@@ -11,9 +11,11 @@
 
 #include "bench/commands/baseline_cases.hpp"
 #include "bench/commands/commands.hpp"
+#include "bench/commands/coverage_option.hpp"
 #include "bench/commands/replay_provenance.hpp"
 #include "bench/commands/replay_setup.hpp"
 #include "bench/report/provenance.hpp"
+#include "bench/report/remarks.hpp"
 #include "bench/report/replay_rows.hpp"
 #include "bench/report/sweep_answer.hpp"
 #include "predictor/make_predictor.hpp"
@@ -30,6 +32,7 @@ struct SweepArguments {
   std::vector<std::string> policies{"lru"};
   std::vector<std::string> predictors{"none"};
   std::vector<std::string> misses{"copy"};
+  std::vector<std::string> coverages{""};  ///< an empty one: top-k x batch
   bool baselines = false;
 };
 
@@ -62,19 +65,21 @@ std::vector<ReplayCase> cases(const SweepArguments& arguments, const Workload& w
   ReplayCase what;
   what.staging_slabs = arguments.setup.staging_slabs.value_or(workload.top_k);
   what.lookahead_layers = arguments.setup.lookahead_layers;
-  what.prefetch_width = arguments.setup.prefetch_width;
   what.prefetch = parse_prefetch_rule(arguments.setup.prefetch);
   for (const std::uint32_t batch : arguments.batches) {
     for (const double fraction : arguments.fractions) {
       for (const std::string& policy : arguments.policies) {
         for (const std::string& predictor : arguments.predictors) {
-          for (const std::string& miss : arguments.misses) {
-            what.batch = batch;
-            what.slabs = slabs_of_fraction(fraction, workload.grid);
-            what.policy = policy;
-            what.predictor = predictor;
-            what.miss = parse_miss_mode(miss);
-            all.push_back(what);
+          for (const std::string& coverage : arguments.coverages) {
+            for (const std::string& miss : arguments.misses) {
+              what.batch = batch;
+              what.slabs = slabs_of_fraction(fraction, workload.grid);
+              what.policy = policy;
+              what.predictor = predictor;
+              what.coverage = coverage_or_default(coverage, workload.grid);
+              what.miss = parse_miss_mode(miss);
+              all.push_back(what);
+            }
           }
         }
       }
@@ -83,8 +88,8 @@ std::vector<ReplayCase> cases(const SweepArguments& arguments, const Workload& w
   return all;
 }
 
-/// Prints rows as they finish and keeps them; baselines come once per batch and slab count, after the rows
-/// that they stand beside.
+/// Prints rows as they finish and keeps them, each case once; baselines come once per batch and slab count,
+/// after the rows that they stand beside.
 class Table {
  public:
   Table(ReplaySession& session, const SweepArguments& arguments, bool print)
@@ -97,20 +102,19 @@ class Table {
   }
 
   void run(const ReplayCase& what) {
-    add(session_.run(what), what, false);
-    lru_done_ |= what.is_on_demand_lru();
+    if (!has(what)) add(session_.run(what), what, false);
   }
 
   void finish_cell(const ReplayCase& like) {
-    if (!lru_done_) add(session_.on_demand_lru(like), like, true);
-    lru_done_ = false;
+    if (!has(on_demand_lru_like(like))) add(session_.on_demand_lru(like), like, true);
     if (with_baselines_) {
-      for (const ReplayCase& what : baseline_cases(like)) add(session_.run(what), what, true);
+      for (const ReplayCase& what : baseline_cases(like)) {
+        if (!has(what)) add(session_.run(what), what, true);
+      }
       return;
     }
-    if (!with_elsewhere_) return;
-    const ReplayRow& with_host = session_.static_with_host(like);
-    add(with_host, with_host.what, true);
+    const ReplayCase on_host = static_with_host_like(like);
+    if (with_elsewhere_ && !has(on_host)) add(session_.static_with_host(like), on_host, true);
   }
 
   void finish_batch(const ReplayCase& like) {
@@ -121,6 +125,11 @@ class Table {
   [[nodiscard]] const std::vector<ReportedRow>& rows() const noexcept { return rows_; }
 
  private:
+  [[nodiscard]] bool has(const ReplayCase& what) const {
+    return std::any_of(rows_.begin(), rows_.end(),
+                       [&](const ReportedRow& reported) { return reported.row.what.runs_as(what); });
+  }
+
   void add(ReplayRow row, const ReplayCase& like, bool is_baseline) {
     const DeviceInfo& device = session_.device_info();
     rows_.push_back(
@@ -136,7 +145,6 @@ class Table {
   bool quiet_;
   bool with_elsewhere_;
   bool with_baselines_;
-  bool lru_done_ = false;
   std::vector<ReportedRow> rows_;
 };
 
@@ -148,6 +156,15 @@ void run_all(Table& table, const std::vector<ReplayCase>& all) {
       table.finish_cell(all[i]);
     if (last || all[i + 1].batch != all[i].batch) table.finish_batch(all[i]);
   }
+}
+
+/// Empty where no row that was asked for has a slab for every expert.
+std::string preload_remark(const std::vector<ReportedRow>& rows, const ReplaySession& session) {
+  const ExpertGrid& grid = session.workload().grid;
+  const auto full = std::find_if(rows.begin(), rows.end(), [&](const ReportedRow& reported) {
+    return !reported.is_baseline && reported.row.what.has_slab_for_all(grid);
+  });
+  return full == rows.end() ? "" : preload_text(*full, grid);
 }
 
 /// One warning a batch at most.
@@ -167,6 +184,7 @@ void sweep(const SweepArguments& arguments) {
   for (const std::string& predictor : arguments.predictors)
     require_known("predictor", predictor, predictor_names());
   for (const std::string& miss : arguments.misses) (void)parse_miss_mode(miss);
+  check_forecast_on(arguments.setup.forecast_on, arguments.predictors);
   const auto loaded = load_replay(arguments.setup, learns(arguments));
   const std::vector<ReplayCase> all = cases(arguments, loaded->session->workload());
   const bool print = arguments.setup.json_path != "-" && arguments.setup.csv_path != "-";
@@ -176,7 +194,9 @@ void sweep(const SweepArguments& arguments) {
   run_all(table, all);
   if (print && loaded->session->device_info().times_mean_something)
     fmt::print("\n{}", sweep_answer(table.rows(), loaded->session->workload().grid.size()));
-  if (print) fmt::print("\n{}", table_legend(has_elsewhere(arguments)));
+  if (print)
+    fmt::print("\n{}{}", preload_remark(table.rows(), *loaded->session),
+               table_legend(has_elsewhere(arguments)));
 
   nlohmann::json document = {{"schema_version", report_schema_version},
                              {"provenance", replay_provenance(arguments.setup, *loaded)},
@@ -207,6 +227,11 @@ void add_sweep_command(CLI::App& app) {
   command->add_option("--predictor", arguments->predictors, "Comma-separated predictors")
       ->delimiter(',')
       ->capture_default_str();
+  command
+      ->add_option("--coverage,--prefetch-width", arguments->coverages,
+                   "Comma-separated numbers of experts of a layer that a forecast names, or all; default: "
+                   "top-k x batch")
+      ->delimiter(',');
   command
       ->add_option("--misses", arguments->misses,
                    "Comma-separated ways of a miss: copy, host, in-place, auto")

@@ -6,49 +6,27 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <iterator>
+#include <utility>
 
+#include "bench/commands/text_windows.hpp"
 #include "bench/commands/token_file.hpp"
-#include "prophet/error.hpp"
 #include "prophet/limits.hpp"
 #include "runtime/base/version.hpp"
 #include "runtime/engine/live/live_session.hpp"
-#include "runtime/engine/live/perplexity_report.hpp"
 #include "runtime/engine/live/trace_recorder.hpp"
 #include "runtime/model/decoder_config.hpp"
 
 namespace prophet {
 namespace {
 
-/// A prompt, a token that a decode step reads, and what comes of it.
-constexpr std::uint32_t window_tokens_min = 3;
-
-void check(const LiveTexts& texts, const DecoderConfig& config) {
-  const auto refuse = [](const std::string& sentence) { throw Error(ErrorCode::usage, sentence); };
-  const std::uint32_t context_tokens = config.architecture.context_tokens;
-  if (texts.window_tokens < window_tokens_min || texts.window_tokens > context_tokens) {
-    refuse(fmt::format("--window {}: expected {} to {}, the model's context", texts.window_tokens,
-                       window_tokens_min, context_tokens));
-  }
-  if (texts.lanes == 0 || texts.lanes > limits::lanes_max)
-    refuse(fmt::format("--batch {}: expected 1 to {} lanes", texts.lanes, limits::lanes_max));
-}
-
 void add_requests(const LiveTexts& texts, const std::string& file, std::uint32_t vocab,
                   std::vector<LiveRequest>& requests) {
   const std::vector<std::uint32_t> ids =
       read_text_tokens(file, "", texts.model, vocab, limits::text_tokens_max);
-  if (ids.size() < window_tokens_min) {
-    throw Error(ErrorCode::bad_input,
-                fmt::format("{}: {} tokens, expected at least {}", file, ids.size(), window_tokens_min));
-  }
-  const TokenWindows windows = cut_windows(ids.size(), texts.window_tokens);
-  for (std::uint64_t w = 0; w < windows.count; ++w) {
-    const auto window = std::span(ids).subspan(w * windows.tokens, windows.tokens);
-    LiveRequest& request = requests.emplace_back();
-    request.prompt.assign(window.begin(), window.begin() + 1);
-    request.forced.assign(window.begin() + 1, window.end());
-    request.new_tokens_max = windows.tokens - 1;  // the last of them is not read
-  }
+  check_makes_a_window(file, ids.size());
+  std::vector<LiveRequest> of_file = requests_of(ids, cut_windows(ids.size(), texts.window_tokens));
+  std::move(of_file.begin(), of_file.end(), std::back_inserter(requests));
 }
 
 LiveSessionOptions session_options(const LiveTexts& texts) {
@@ -93,7 +71,7 @@ ContinuousDecode::OnToken progress(const LiveTexts& texts, std::uint64_t tokens)
 
 LiveRouting read_live_texts(const LiveTexts& texts) {
   const DecoderConfig config = load_decoder_config(texts.model);
-  check(texts, config);
+  check_reading({texts.window_tokens, texts.lanes}, config.architecture.context_tokens);
   std::vector<LiveRequest> requests;
   for (const std::string& file : texts.files)
     add_requests(texts, file, config.architecture.vocab_size, requests);

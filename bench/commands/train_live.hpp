@@ -26,8 +26,8 @@ struct LiveRouting {
 };
 
 /// Cuts each text into windows, each a sequence of its own, and has the model read them with every expert
-/// resident. Throws Error{usage} for a model whose tokens are not bytes or a window that does not fit its
-/// context, Error{bad_input} for a file without a window, and as LiveSession does.
+/// resident. Throws Error{usage} for a model whose tokens are not bytes, a window that does not fit its
+/// context or a file without a window, and as LiveSession does.
 [[nodiscard]] LiveRouting read_live_texts(const LiveTexts& texts);
 
 }  // namespace prophet

@@ -103,6 +103,7 @@ nlohmann::json live_provenance(const LiveSetup& setup, const LoadedLive& loaded,
   if (!loaded.train_trace.empty()) provenance["train_trace"] = loaded.train_trace;
   provenance["predictor_file"] = nullptr;
   if (loaded.trained.mlp != nullptr) provenance["predictor_file"] = setup.predictor_file;
+  provenance["forecast_on"] = setup.forecast_on.value_or("auto");
   provenance["prompts"] = loaded.requests.size();
   provenance["prompt_tokens"] = prompt_tokens(loaded);
   provenance["max_new_tokens"] = setup.new_tokens_max;

@@ -65,8 +65,22 @@ std::string miss_text(const ReportedRow& reported) {
                     a_step(m.host_ns) / 1e6);
 }
 
+std::string preload_text(const ReportedRow& reported, const ExpertGrid& grid) {
+  if (!reported.row.what.has_slab_for_all(grid)) return "";
+  return fmt::format(
+      "a slab for every expert: all {} were brought in before the first step, which is not counted, as for "
+      "all-resident\n",
+      reported.row.preloaded);
+}
+
+std::string spared_text(const ReplayMetrics& m) {
+  if (m.forecast_spared_layers == 0) return "";
+  return fmt::format("behind {} layers no forecast was asked for: all experts of the next ones were there\n",
+                     m.forecast_spared_layers);
+}
+
 std::string forecast_text(const ReplayMetrics& m) {
-  if (m.forecast.wanted == 0) return "";
+  if (m.forecast.wanted == 0) return spared_text(m);
   const auto percent = [](std::uint64_t part, std::uint64_t whole) {
     return whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
   };
@@ -77,6 +91,7 @@ std::string forecast_text(const ReplayMetrics& m) {
       percent(m.forecast.recalled_at_2k, m.forecast.wanted),
       percent(m.forecast.absent_named_wanted, m.forecast.absent_named), m.prefetches_issued,
       m.prefetches_failed, m.prefetch_paused_layers);
+  text += spared_text(m);
   if (m.routers_ahead != 0) {
     text += fmt::format(
         "for it, {} times the router of a coming layer was applied: {:.2f} MB of logits to the host\n",

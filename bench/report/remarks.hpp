@@ -12,6 +12,9 @@ namespace prophet {
 /// How many steps and requests a row is of, and what its prompts took, which no column counts.
 [[nodiscard]] std::string passes_text(const ReportedRow& reported);
 
+/// That everything was there from the beginning; empty where a slab for every expert is not given.
+[[nodiscard]] std::string preload_text(const ReportedRow& reported, const ExpertGrid& grid);
+
 /// How the misses of a run were met where not all were copied; empty where they were.
 [[nodiscard]] std::string miss_text(const ReportedRow& reported);
 

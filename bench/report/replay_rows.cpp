@@ -50,7 +50,9 @@ std::string describe(const ReplayCase& what) {
   std::string policy = what.policy;
   if (what.miss != MissMode::copy) policy += fmt::format("+{}", miss_mode_name(what.miss));
   if (what.predictor == "none") return policy;
-  return policy + " + " + what.predictor + (what.prefetch == PrefetchRule::named ? " (named)" : "");
+  const std::string how = what.prefetch == PrefetchRule::named ? " (named)" : "";
+  const std::string coverage = what.coverage != 0 ? fmt::format(" @{}", what.coverage) : "";
+  return policy + " + " + what.predictor + how + coverage;
 }
 
 }  // namespace
@@ -66,6 +68,7 @@ nlohmann::json row_json_with_times(const ReportedRow& reported) {
           {"device_bytes", row.device_bytes},
           {"slab_bytes", row.slab_bytes},
           {"fits", row.fits},
+          {"experts_preloaded", row.preloaded},
           {"steps", m.steps},
           {"prefill_passes", m.prefill_passes},
           {"tokens", m.tokens},
@@ -90,6 +93,7 @@ nlohmann::json row_json_with_times(const ReportedRow& reported) {
           {"prefetches_issued", m.prefetches_issued},
           {"prefetches_failed", m.prefetches_failed},
           {"prefetch_paused_layers", m.prefetch_paused_layers},
+          {"forecast_spared_layers", m.forecast_spared_layers},
           {"forecast_wanted", m.forecast.wanted},
           {"forecast_recall_at_k", share(m.forecast.recalled_at_k, m.forecast.wanted)},
           {"forecast_recall_at_2k", share(m.forecast.recalled_at_2k, m.forecast.wanted)},
@@ -129,14 +133,17 @@ nlohmann::json row_json_with_times(const ReportedRow& reported) {
 }  // namespace
 
 nlohmann::json case_json(const ReplayCase& what) {
-  return {{"policy", what.policy},
-          {"predictor", what.predictor},
-          {"miss_mode", miss_mode_name(what.miss)},
-          {"batch", what.batch},
-          {"slabs", what.slabs},
-          {"staging_slabs", what.staging_slabs},
-          {"lookahead_layers", what.lookahead_layers},
-          {"prefetch", what.prefetch == PrefetchRule::named ? "named" : "paying"}};
+  nlohmann::json all = {{"policy", what.policy},
+                        {"predictor", what.predictor},
+                        {"miss_mode", miss_mode_name(what.miss)},
+                        {"batch", what.batch},
+                        {"slabs", what.slabs},
+                        {"staging_slabs", what.staging_slabs},
+                        {"lookahead_layers", what.lookahead_layers},
+                        {"coverage", nullptr},
+                        {"prefetch", what.prefetch == PrefetchRule::named ? "named" : "paying"}};
+  if (what.coverage != 0) all["coverage"] = what.coverage;
+  return all;
 }
 
 nlohmann::json row_json(const ReportedRow& reported) {

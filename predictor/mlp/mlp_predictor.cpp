@@ -100,11 +100,10 @@ void MlpPredictor::write_input(LayerId target, std::uint32_t lookahead, std::spa
   }
 }
 
-void MlpPredictor::prepare(LayerId made_at, std::uint32_t lookahead_layers) {
-  if (nets_ == nullptr || !gather(made_at)) return;
-  const MlpShape& shape = model_->shape;
-  for (std::uint32_t ahead = 1; ahead <= std::min(lookahead_layers, shape.lookahead_layers); ++ahead)
-    start(LayerId{(made_at.value + ahead) % shape.grid.layers}, ahead);
+void MlpPredictor::prepare(LayerId made_at, LayerId target) {
+  const std::uint32_t lookahead = layer_distance(made_at, target, model_->shape.grid.layers);
+  if (nets_ == nullptr || lookahead > model_->shape.lookahead_layers || !gather(made_at)) return;
+  start(target, lookahead);
 }
 
 void MlpPredictor::start(LayerId target, std::uint32_t lookahead) {

@@ -45,7 +45,7 @@ class MlpPredictor final : public Predictor {
     return ranked_.empty() ? 0 : std::min(ahead_layers_, model_->shape.lookahead_layers);
   }
   void observe_ahead(LaneId lane, LayerId made_at, LayerId target, std::span<const float> logits) override;
-  void prepare(LayerId made_at, std::uint32_t lookahead_layers) override;
+  void prepare(LayerId made_at, LayerId target) override;
   [[nodiscard]] bool forecast(LayerId made_at, LayerId target, std::span<float> probability) override;
   [[nodiscard]] std::uint64_t device_bytes() const noexcept override;
 

@@ -106,8 +106,8 @@ MlpShape plan_mlp(ExpertGrid grid, std::uint32_t top_k, const MlpWish& wish, std
 }
 
 std::size_t use_model_share(ExpertGrid grid) noexcept {
-  const std::size_t others = 2 * use_features + 3 * std::size_t{grid.size()};
-  const std::size_t a_source = std::size_t{grid.layers} * 2 * grid.experts * grid.experts;
+  const std::size_t others = UseModel::other_parameters(grid);
+  const std::size_t a_source = UseModel::matrix_parameters(grid, 1);
   if (others + a_source > learned_parameters_max / 2) return 0;
   const std::size_t room = std::max(others + a_source, learned_parameters_max / 3);
   return others + a_source * std::min<std::size_t>(grid.layers, (room - others) / a_source);

@@ -37,6 +37,7 @@ ExpertCache::ExpertCache(ExpertGrid grid, CacheSize size, std::unique_ptr<Evicti
       policy_evicts_for_prefetch_(policy_->evicts_for_prefetch()),
       slabs_(checked_total(size)),
       entries_(grid.size()),
+      here_of_(grid.layers, 0),
       holders_(slabs_.size(), nobody),
       generations_(slabs_.size(), first_generation),
       links_(grid.size()),
@@ -189,6 +190,7 @@ void ExpertCache::give_slab(SlabId slab, ExpertIndex expert, Entry& entry) noexc
   entry.slab = slab;
   entry.generation = generation;
   entry.loading = true;
+  ++here_of_[grid_.layer(expert).index()];
 }
 
 SlabId ExpertCache::evict_from_order(std::vector<Evicted>& list) {
@@ -211,6 +213,7 @@ SlabId ExpertCache::empty_slab_of(ExpertIndex expert, std::vector<Evicted>& list
   if (entry.unused_prefetch) --unused_prefetches_;
   entry = Entry{};
   holders_[slab.index()] = nobody;
+  --here_of_[grid_.layer(expert).index()];
   return slab;
 }
 

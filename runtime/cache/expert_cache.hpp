@@ -145,6 +145,12 @@ class ExpertCache {
   [[nodiscard]] std::optional<SlabTicket> find(ExpertIndex expert) const noexcept;
   /// here [experts]: 1 for each expert of `layer` that is resident or loading, else 0.
   void mark_here(LayerId layer, std::span<std::uint8_t> here) const noexcept;
+  /// Whether all experts of `layer` are resident or loading.
+  [[nodiscard]] bool has_all(LayerId layer) const noexcept {
+    return here_of_[layer.index()] == grid_.experts;
+  }
+  /// Whether, with the slabs that are not lent, no expert ever has to leave.
+  [[nodiscard]] bool has_slab_for_all() const noexcept { return capacity() >= grid_.size(); }
   [[nodiscard]] bool is_loading(ExpertIndex expert) const noexcept;
   [[nodiscard]] bool is_leased(ExpertIndex expert) const noexcept;
   /// Slabs that hold an expert.
@@ -212,6 +218,7 @@ class ExpertCache {
   bool policy_evicts_for_prefetch_;
   SlabPool slabs_;
   std::vector<Entry> entries_;           ///< [experts]
+  std::vector<std::uint32_t> here_of_;   ///< [layers] how many of its experts have a slab
   std::vector<ExpertIndex> holders_;     ///< [slabs] the expert there, nobody, or another_tenant
   std::vector<Generation> generations_;  ///< [slabs] of the latest filling
   IndexLinks links_;

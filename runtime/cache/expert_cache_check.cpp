@@ -59,13 +59,18 @@ void ExpertCache::check_counts() const {
   std::uint32_t leased = 0;
   std::uint32_t waiting = 0;
   std::uint32_t unused = 0;
-  for (const Entry& entry : entries_) {
+  std::vector<std::uint32_t> here_of(grid_.layers, 0);
+  for (std::uint32_t e = 0; e < grid_.size(); ++e) {
+    const Entry& entry = entries_[e];
     if (!is_here(entry)) continue;
+    ++here_of[grid_.layer(ExpertIndex{e}).index()];
     ordered += entry.in_order ? 1 : 0;
     leased += entry.leased ? 1 : 0;
     waiting += !entry.in_order && !entry.leased ? 1 : 0;
     unused += entry.unused_prefetch ? 1 : 0;
   }
+  for (std::uint32_t l = 0; l < grid_.layers; ++l)
+    require(here_of[l] == here_of_[l], "a layer's experts are counted", "layer", l);
   std::uint32_t waiting_of_layers = 0;
   for (const std::uint32_t count : waiting_of_) waiting_of_layers += count;
   require(ordered == ordered_ && ordered == policy_->size(), "the order is counted", "experts", ordered);

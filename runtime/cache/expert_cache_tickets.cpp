@@ -45,6 +45,7 @@ bool ExpertCache::abandon(SlabTicket ticket) noexcept {
   if (entry->unused_prefetch) --unused_prefetches_;
   *entry = Entry{};
   holders_[ticket.slab.index()] = nobody;
+  --here_of_[grid_.layer(ticket.expert).index()];
   slabs_.give_back(ticket.slab);
   return true;
 }

@@ -72,22 +72,34 @@ Made make_belady(const PolicyOptions& options) {
   return std::make_unique<BeladyPolicy>(*options.future);
 }
 
+/// What a policy knows of the routing to come, which a run cannot.
+enum class Foresight : std::uint8_t { none, next_turn, all };
+
 struct Entry {
   std::string_view name;
+  bool needs_training;
+  Foresight foresight;
   Made (*make)(const PolicyOptions&);
 };
 
 constexpr std::array policies{
-    Entry{"lru", make_lru},
-    Entry{"lfu", make_lfu},
-    Entry{"slru", make_slru},
-    Entry{"arc", make_arc},
-    Entry{"least-stale", make_least_stale},
-    Entry{"static", make_static},
-    Entry{"forecast", make_forecast},
-    Entry{"one-step", make_one_step},
-    Entry{"belady", make_belady},
+    Entry{"lru", false, Foresight::none, make_lru},
+    Entry{"lfu", false, Foresight::none, make_lfu},
+    Entry{"slru", false, Foresight::none, make_slru},
+    Entry{"arc", false, Foresight::none, make_arc},
+    Entry{"least-stale", false, Foresight::none, make_least_stale},
+    Entry{"static", true, Foresight::none, make_static},
+    Entry{"forecast", true, Foresight::none, make_forecast},
+    Entry{"one-step", true, Foresight::next_turn, make_one_step},
+    Entry{"belady", false, Foresight::all, make_belady},
 };
+
+const Entry* find(std::string_view name) {
+  for (const Entry& entry : policies) {
+    if (entry.name == name) return &entry;
+  }
+  return nullptr;
+}
 
 }  // namespace
 
@@ -98,22 +110,23 @@ std::vector<std::string> policy_names() {
 }
 
 bool policy_needs_training(std::string_view name) {
-  return name == "static" || name == "forecast" || policy_knows_next_turn(name);
+  const Entry* const entry = find(name);
+  return entry != nullptr && entry->needs_training;
 }
 
 bool policy_knows_next_turn(std::string_view name) {
-  return name == "one-step";
+  const Entry* const entry = find(name);
+  return entry != nullptr && entry->foresight == Foresight::next_turn;
 }
 
 bool policy_is_bound(std::string_view name) {
-  return name == "belady" || policy_knows_next_turn(name);
+  const Entry* const entry = find(name);
+  return entry != nullptr && entry->foresight != Foresight::none;
 }
 
 std::unique_ptr<EvictionPolicy> make_policy(std::string_view name, const PolicyOptions& options) {
   require(options.cache_slabs >= 1, fmt::format("policy {}: 0 cache slabs, at least 1 is needed", name));
-  for (const Entry& entry : policies) {
-    if (entry.name == name) return entry.make(options);
-  }
+  if (const Entry* const entry = find(name); entry != nullptr) return entry->make(options);
   throw Error(ErrorCode::usage,
               fmt::format("policy {} is unknown; known are {}", name, fmt::join(policy_names(), ", ")));
 }

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
+#include "runtime/engine/measure_chunks.hpp"
 #include "runtime/engine/prefetch_plan.hpp"
 
 namespace prophet {
@@ -10,12 +12,20 @@ namespace prophet {
 /// 64 layers of decode steps. One host thread; no allocation.
 class LinkWatch {
  public:
-  /// `bytes_per_s` of the link, as measured; not 0.
-  LinkWatch(double bytes_per_s, std::uint64_t expert_bytes, std::uint64_t chunk_bytes) noexcept
+  /// `bytes_per_s` of the link, as measured on copies whose size hides what each costs besides; not 0. What a
+  /// chunk costs, latency and the host's part included, is `chunk`; zeros: no more than its bytes.
+  LinkWatch(double bytes_per_s, std::uint64_t expert_bytes, std::uint64_t chunk_bytes,
+            const ChunkCost& chunk = {}) noexcept
       : ns_per_byte_(1e9 / bytes_per_s) {
+    const double of_chunk = static_cast<double>(std::min(chunk_bytes, expert_bytes));
     outlook_.expert_ns = ns_per_byte_ * static_cast<double>(expert_bytes);
-    outlook_.chunk_ns =
-        ns_per_byte_ * static_cast<double>(chunk_bytes < expert_bytes ? chunk_bytes : expert_bytes);
+    outlook_.chunk_ns = ns_per_byte_ * of_chunk;
+    outlook_.slowdown = std::max(1.0, chunk.period_ns / outlook_.chunk_ns);
+    // The host sees a router late that is done while it deals with a chunk, and asks for those that ended
+    // since.
+    const double busy = chunk.period_ns > 0 ? std::min(1.0, chunk.host_ns / chunk.period_ns) : 0;
+    outlook_.held_up_ns = chunk.host_ns * (1 + busy);
+    outlook_.start_ns = chunk.host_ns;
   }
 
   /// A layer has run. `now_ns`: the device's clock; `demand_bytes`: copied so far for layers that waited.

@@ -16,9 +16,10 @@ void PrefetchPlan::begin(const LinkOutlook& link, double victim_chance) noexcept
   busy_ns_ = 0;
 }
 
-/// Of one expert more, what the link does until its layer asks.
+/// Of one expert more, what the link does until its layer asks, in the time of a copy as a whole.
 double PrefetchPlan::hidden_ns(std::uint32_t ahead) const noexcept {
-  return std::clamp(ahead * link_.idle_ns - busy_ns_, 0.0, link_.expert_ns);
+  return std::clamp((ahead * link_.idle_ns - link_.start_ns - busy_ns_) / link_.slowdown, 0.0,
+                    link_.expert_ns);
 }
 
 /// Of an expert that nobody will want.
@@ -31,7 +32,7 @@ double PrefetchPlan::loss_ns(double hidden_ns) const noexcept {
 double PrefetchPlan::chance_min(std::uint32_t ahead) const noexcept {
   const double hidden = hidden_ns(ahead);
   const double loss = loss_ns(hidden);
-  return hidden > 0 ? loss / (hidden + loss) : std::numeric_limits<double>::infinity();
+  return hidden > 0 ? (loss + held_up_ns()) / (hidden + loss) : std::numeric_limits<double>::infinity();
 }
 
 void PrefetchPlan::settle(std::size_t width) {
@@ -44,9 +45,9 @@ void PrefetchPlan::settle(std::size_t width) {
     PrefetchOffer offer = offers_[i];
     const double hidden = hidden_ns(offer.ahead);
     const double chance = offer.probability;
-    offer.gain_ns = chance * hidden - (1 - chance) * loss_ns(hidden);
+    offer.gain_ns = chance * hidden - (1 - chance) * loss_ns(hidden) - held_up_ns();
     if (hidden <= 0 || offer.gain_ns <= 0) break;  // nor does a less probable one
-    busy_ns_ += link_.expert_ns;
+    busy_ns_ += link_.slowdown * link_.expert_ns;
     offers_[settled_++] = offer;
   }
   offers_.resize(settled_);

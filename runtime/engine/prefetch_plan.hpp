@@ -14,6 +14,9 @@ struct LinkOutlook {
   double chunk_ns = 0;      ///< and with one chunk, which nothing interrupts
   double idle_ns = 0;       ///< of a layer: no expert that it waits for is on the link
   double demand_share = 0;  ///< of layers: they wait for an expert
+  double slowdown = 1;      ///< an expert in chunks takes so many times as long as in one copy; at least 1
+  double held_up_ns = 0;    ///< a layer is, by a host that has chunks to deal with
+  double start_ns = 0;      ///< until the first chunk is handed over
 };
 
 /// An expert that a coming layer may want and that is not here.
@@ -33,6 +36,10 @@ struct PrefetchOffer {
 /// is missed with the chance v that it would have been used:
 ///
 ///   gain = p * h - (1 - p) * (demand_share * chunk_ns / 2 + wasted_price * h + v * expert_ns)
+///
+/// In chunks an expert takes `slowdown` times as long and begins start_ns later, so that as much less of it
+/// is done by then; and the first that is planned has to make up for what the host's dealing with chunks
+/// holds a layer up.
 ///
 /// Only what gains is kept: the nearest layer first, for which the link has the least time, then the most
 /// probable. It is made layer by layer, so that no forecast is asked for of a layer that the link has no time
@@ -68,6 +75,7 @@ class PrefetchPlan {
  private:
   [[nodiscard]] double hidden_ns(std::uint32_t ahead) const noexcept;
   [[nodiscard]] double loss_ns(double hidden_ns) const noexcept;
+  [[nodiscard]] double held_up_ns() const noexcept { return settled_ == 0 ? link_.held_up_ns : 0; }
 
   std::vector<PrefetchOffer> offers_;
   std::size_t settled_ = 0;  ///< of offers_

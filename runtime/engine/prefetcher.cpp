@@ -17,7 +17,7 @@ LinkWatch watch_of(const PrefetchOptions& options, const TransferQueue& transfer
                             options.link_bytes_per_s));
   }
   const double bytes_per_s = options.rule == PrefetchRule::paying ? options.link_bytes_per_s : 1.0;
-  return {bytes_per_s, transfers.expert_bytes(), transfers.chunk_bytes()};
+  return {bytes_per_s, transfers.expert_bytes(), transfers.chunk_bytes(), options.chunk};
 }
 
 }  // namespace
@@ -42,24 +42,47 @@ Prefetcher::Prefetcher(Predictor& predictor, ExpertCache& cache, TransferQueue& 
       ranked_(cache.grid().experts),
       is_wanted_(cache.grid().experts, 0),
       plan_(options.lookahead_layers * cache.grid().experts, options.wasted_price),
-      link_(watch_of(options, transfers)) {}
+      link_(watch_of(options, transfers)),
+      asks_(options.lookahead_layers, 0) {}
 
 bool Prefetcher::prepare(LayerId made_at) {
-  rests_ = fates_.resting();
-  if (!rests_) predictor_.prepare(made_at, options_.lookahead_layers);
-  return !rests_;
+  for (std::uint32_t ahead = 1; ahead <= options_.lookahead_layers; ++ahead)
+    asks_[ahead - 1] = lacks_some(target_of(made_at, ahead)) ? 1 : 0;
+  if (!asks_any()) {
+    ++spared_layers_;
+    return false;
+  }
+  if (fates_.resting()) {
+    std::fill(asks_.begin(), asks_.end(), std::uint8_t{0});
+    return false;
+  }
+  for (std::uint32_t ahead = 1; ahead <= options_.lookahead_layers; ++ahead) {
+    if (asks_[ahead - 1] != 0) predictor_.prepare(made_at, target_of(made_at, ahead));
+  }
+  return true;
+}
+
+bool Prefetcher::asks_any() const noexcept {
+  return std::find(asks_.begin(), asks_.end(), std::uint8_t{1}) != asks_.end();
+}
+
+/// What is being copied for it may yet be given up, and so speaks for no layer.
+bool Prefetcher::lacks_some(LayerId target) const noexcept {
+  if (!cache_.has_all(target)) return true;
+  return has_running_ && cache_.grid().layer(running_.expert) == target && cache_.is_loading(running_.expert);
 }
 
 void Prefetcher::run(LayerId made_at, std::uint64_t now_ns) {
   link_.layer_done(now_ns, transfers_.demand_stream_bytes());
   has_next_ = false;
   plan_.begin(link_.outlook(), cache_.victim_chance());
-  if (rests_) return;
+  if (!asks_any()) return;
   const bool pays = options_.rule == PrefetchRule::paying;
   for (std::uint32_t ahead = 1; ahead <= options_.lookahead_layers; ++ahead) {
-    // The first is asked for in any case, because the score is of it.
+    if (asks_[ahead - 1] == 0) continue;
+    // The first is asked for whether or not there is time, because the score is of it.
     if (pays && ahead > 1 && !plan_.has_time(ahead)) continue;
-    const LayerId target{(made_at.value + ahead) % cache_.grid().layers};
+    const LayerId target = target_of(made_at, ahead);
     if (!predictor_.forecast(made_at, target, probability_)) continue;
     cache_.mark_here(target, here_);
     if (ahead == 1) keep_for_score(target);

@@ -32,6 +32,7 @@ struct PrefetchOptions {
   std::uint32_t ranked_experts = 0;    ///< of a forecast, so many are put in order; 0: all
   PrefetchRule rule = PrefetchRule::named;
   double link_bytes_per_s = 0;  ///< `paying`: as measured; not 0
+  ChunkCost chunk;              ///< `paying`: as measured; zeros: what its bytes take
   double wasted_price = 0.15;   ///< `paying`: of a wasted byte, in bytes of stall
 };
 
@@ -44,13 +45,14 @@ class Prefetcher {
   Prefetcher(Predictor& predictor, ExpertCache& cache, TransferQueue& transfers, PrefetchFates& fates,
              const PrefetchOptions& options);
 
-  /// Called once `made_at` has been observed: forecasts that a device makes begin before its experts do.
-  /// False where prefetch rests, and nothing begins.
+  /// Called once `made_at` has been observed: forecasts that a device makes begin before its experts do. None
+  /// is asked for of a layer all of whose experts are here. False where nothing begins: there is no other
+  /// layer within the lookahead, or prefetch rests.
   bool prepare(LayerId made_at);
 
   /// Called after `made_at` of a decode step has been observed and its leases have ended, `now_ns` by the
-  /// device's clock: asks for the layers to come, as far as the link has time for more, and queues what is
-  /// worth a copy. While prefetch rests no forecast is asked for.
+  /// device's clock: asks for the layers to come that prepare() began, as far as the link has time for
+  /// more, and queues what is worth a copy. While prefetch rests no forecast is asked for.
   void run(LayerId made_at, std::uint64_t now_ns);
   /// Queues what is next of the plan, if the link is free for it. Cheap when idle.
   void feed();
@@ -62,8 +64,15 @@ class Prefetcher {
              ForecastCounts& of_layer);
 
   [[nodiscard]] std::uint64_t issued() const noexcept { return issued_; }
+  /// Layers behind which no forecast was asked for, because the next ones had all their experts here.
+  [[nodiscard]] std::uint64_t spared_layers() const noexcept { return spared_layers_; }
 
  private:
+  [[nodiscard]] LayerId target_of(LayerId made_at, std::uint32_t ahead) const noexcept {
+    return LayerId{(made_at.value + ahead) % cache_.grid().layers};
+  }
+  [[nodiscard]] bool lacks_some(LayerId target) const noexcept;
+  [[nodiscard]] bool asks_any() const noexcept;
   void keep_for_score(LayerId next);
   void rank(std::span<const float> probability, std::span<const std::uint8_t> here);
   void offer(LayerId target, std::uint32_t ahead);
@@ -87,10 +96,11 @@ class Prefetcher {
   LinkWatch link_;
   SlabTicket running_;  ///< by the rule `paying`, what was queued last
   bool has_running_ = false;
-  bool rests_ = false;  ///< in the layer at hand
+  std::vector<std::uint8_t> asks_;  ///< [lookahead_layers]: 1 where the layer at hand asks for a forecast
   LayerId next_layer_;
   bool has_next_ = false;
   std::uint64_t issued_ = 0;
+  std::uint64_t spared_layers_ = 0;
 };
 
 }  // namespace prophet

@@ -47,6 +47,7 @@ struct ReplayMetrics {
   std::uint64_t prefetches_issued = 0;
   std::uint64_t prefetches_failed = 0;
   std::uint64_t prefetch_paused_layers = 0;     ///< layers in which the governor held prefetch back
+  std::uint64_t forecast_spared_layers = 0;     ///< layers behind which no forecast had anything to fetch
   ForecastCounts forecast;                      ///< of those made one layer ahead
   std::vector<ForecastCounts> forecast_layers;  ///< [layers]
   std::uint64_t routers_ahead = 0;       ///< products of a coming layer's router that were made for forecasts

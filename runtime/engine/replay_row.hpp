@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "prophet/expert_grid.hpp"
 #include "prophet/ids.hpp"
 #include "runtime/engine/miss_way.hpp"
 #include "runtime/engine/miss_ways.hpp"
@@ -21,14 +22,27 @@ struct ReplayCase {
   std::uint32_t slabs = 0;
   std::uint32_t staging_slabs = 0;
   std::uint32_t lookahead_layers = 1;
-  std::uint32_t prefetch_width = 0;  ///< experts per layer; 0: top-k times the batch
+  std::uint32_t coverage = 0;  ///< experts of a layer that a forecast names at most; 0: top-k times the batch
   PrefetchRule prefetch = PrefetchRule::paying;
   MissMode miss = MissMode::copy;
   /// The baseline that every other case of its size stands beside.
   [[nodiscard]] bool is_on_demand_lru() const {
     return policy == "lru" && predictor == "none" && miss == MissMode::copy;
   }
+  /// Whether the other one is the same case: how prefetches are made does not count where none are.
+  [[nodiscard]] bool runs_as(const ReplayCase& other) const;
+  /// Whether no expert ever has to leave. All of them are then brought in before the first step, which is not
+  /// counted, as in the all-resident baseline.
+  [[nodiscard]] bool has_slab_for_all(const ExpertGrid& grid) const noexcept { return slabs >= grid.size(); }
 };
+
+/// LRU with the batch and slabs of `like`, every miss copied.
+[[nodiscard]] ReplayCase on_demand_lru_like(const ReplayCase& like);
+/// Static placement with the batch and slabs of `like`, every miss computed on the host's cores.
+[[nodiscard]] ReplayCase static_with_host_like(const ReplayCase& like);
+
+/// Of the prefetches that a case asks for, all but what depends on the device.
+[[nodiscard]] PrefetchOptions prefetch_options(const ReplayCase& what, std::uint32_t top_k);
 
 /// The least that any cache of the same slabs could take, over all decode steps. What may compute misses on
 /// the host is judged by the second bound, which lets link and host work at once (least_with_host_ns).
@@ -74,6 +88,7 @@ struct ReplayRow {
   ReplayMetrics metrics;
   std::uint64_t device_bytes = 0;  ///< slabs, always-resident weights and activations
   std::uint64_t slab_bytes = 0;    ///< of them, cache and staging slabs
+  std::uint32_t preloaded = 0;     ///< experts brought in before the first step, which is not counted
   bool fits = true;                ///< within the device's memory; if not, it was given what it needs
   std::uint64_t total_ns_min = 0;  ///< of the repetitions
   std::uint64_t total_ns_max = 0;

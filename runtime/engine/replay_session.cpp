@@ -11,7 +11,9 @@
 #include "runtime/cache/make_policy.hpp"
 #include "runtime/cache/miss_ratio_curve.hpp"
 #include "runtime/engine/learn_uses.hpp"
+#include "runtime/engine/measure_chunks.hpp"
 #include "runtime/engine/measure_link.hpp"
+#include "runtime/engine/policy_estimates.hpp"
 #include "runtime/engine/replayed_model.hpp"
 
 namespace prophet {
@@ -56,6 +58,8 @@ ReplaySession::ReplaySession(const RoutingTrace& trace, const SequenceSplit& spl
                                        random_weights(options_.seed, weight_scale));
   link_bytes_per_s_ =
       measure_link_bytes_per_s(*device_, std::min(link_probe_bytes, device_->info().memory_bytes / 4));
+  chunk_cost_ = measure_chunk_cost(*device_, std::min(options_.chunk_bytes, workload_.expert_bytes),
+                                   options_.chunks_in_flight);
 }
 
 BatchSchedule ReplaySession::schedule(std::uint32_t batch) const {
@@ -149,14 +153,12 @@ std::unique_ptr<Predictor> ReplaySession::oracle(std::uint32_t batch) {
 
 ReplayRow ReplaySession::run(const ReplayCase& what) {
   check(what);
-  return repeat_on(*device_, *store_, what, false);
+  return repeat_on(*device_, *store_, what);
 }
 
-ReplayRow ReplaySession::repeat_on(Device& device, const HostStore& store, const ReplayCase& what,
-                                   bool preload) {
+ReplayRow ReplaySession::repeat_on(Device& device, const HostStore& store, const ReplayCase& what) {
   std::vector<ReplayRow> rows;
-  for (std::uint32_t r = 0; r < options_.repetitions; ++r)
-    rows.push_back(run_on(device, store, what, preload));
+  for (std::uint32_t r = 0; r < options_.repetitions; ++r) rows.push_back(run_on(device, store, what));
   std::sort(rows.begin(), rows.end(),
             [](const auto& a, const auto& b) { return a.metrics.total_ns < b.metrics.total_ns; });
   ReplayRow median = rows[(rows.size() - 1) / 2];
@@ -165,40 +167,36 @@ ReplayRow ReplaySession::repeat_on(Device& device, const HostStore& store, const
   return median;
 }
 
-ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const ReplayCase& what,
-                                bool preload) {
+ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const ReplayCase& what) {
   BatchSchedule steps = schedule(what.batch);
   const std::unique_ptr<Predictor> forecaster = predictor(device, what);
   EngineOptions engine;
   engine.cache = {what.slabs, what.staging_slabs};
   engine.transfer.chunk_bytes = options_.chunk_bytes;
   engine.transfer.chunks_in_flight = options_.chunks_in_flight;
-  engine.prefetch.lookahead_layers = what.lookahead_layers;
-  engine.prefetch.rule = what.prefetch;
+  engine.prefetch = prefetch_options(what, workload_.top_k);
   engine.prefetch.link_bytes_per_s = link_bytes_per_s_;
-  engine.prefetch.ranked_experts = 2 * workload_.top_k * what.batch;
-  engine.prefetch.width = what.prefetch_width != 0 ? what.prefetch_width : workload_.top_k * what.batch;
+  engine.prefetch.chunk = chunk_cost_;
   engine.verify = options_.verify;
   engine.miss.mode = what.miss;
   engine.miss.tokens_max = steps.lanes();
   engine.captured_tokens = options_.graph == GraphUse::off ? 0 : steps.lanes();
   ReplayedModel model(device, trace_, workload_, steps.tokens_max(), options_.seed);
   std::unique_ptr<EvictionPolicy> eviction = policy(what);
-  auto* const by_forecast = dynamic_cast<ForecastPolicy*>(eviction.get());
-  std::optional<UseEstimator> estimator;
-  if (by_forecast != nullptr) estimator.emplace(use_model(), what.batch);
-  std::unique_ptr<Predictor> next_turn;
-  if (policy_knows_next_turn(what.policy)) estimator->ask(*(next_turn = oracle(what.batch)));
+  PolicyEstimates estimates(
+      *eviction, what.batch, [&]() -> const UseModel& { return use_model(); },
+      [&] { return oracle(what.batch); });
   StepLoop loop(device, store, model, engine, std::move(eviction), forecaster.get(), steps.tokens_max());
-  if (estimator) loop.follow(*estimator, *by_forecast);
+  estimates.guide(loop);
   check_graph(what, loop);
   const std::uint64_t steps_in_all = decode_steps(steps);
   loop.expect_steps(steps_in_all);
-  if (preload) {
+  if (what.has_slab_for_all(workload_.grid)) {
     loop.preload();
   } else if (what.miss != MissMode::copy) {
     loop.preload(most_wanted(popularity_, what.slabs));
   }
+  const std::uint32_t preloaded = loop.cache().occupied_slabs();
   for (std::uint64_t done = 0; steps.next(); ++done) {
     loop.step(steps.kind(), steps.tokens());
     if (progress_ && done % progress_steps == 0) progress_(what, done, steps_in_all);
@@ -206,6 +204,7 @@ ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const Re
   ReplayRow row;
   row.what = what;
   row.metrics = loop.finish();
+  row.preloaded = preloaded;
   row.slab_bytes = loop.slabs().arena().total_bytes();
   row.device_bytes = row.slab_bytes + model.device_bytes();
   if (forecaster != nullptr) row.device_bytes += forecaster->device_bytes();
@@ -222,29 +221,19 @@ const ReplayRow& ReplaySession::on_demand_lru(const ReplayCase& like) {
   const std::tuple key{like.batch, like.slabs, like.staging_slabs};
   const auto known = lru_rows_.find(key);
   if (known != lru_rows_.end()) return known->second;
-  ReplayCase what;
-  what.batch = like.batch;
-  what.slabs = like.slabs;
-  what.staging_slabs = like.staging_slabs;
-  return lru_rows_.emplace(key, run(what)).first->second;
+  return lru_rows_.emplace(key, run(on_demand_lru_like(like))).first->second;
 }
 
 const ReplayRow& ReplaySession::static_with_host(const ReplayCase& like) {
   const std::tuple key{like.batch, like.slabs, like.staging_slabs};
   const auto known = static_host_rows_.find(key);
   if (known != static_host_rows_.end()) return known->second;
-  ReplayCase what;
-  what.policy = "static";
-  what.miss = MissMode::host;
-  what.batch = like.batch;
-  what.slabs = like.slabs;
-  what.staging_slabs = like.staging_slabs;
-  return static_host_rows_.emplace(key, run(what)).first->second;
+  return static_host_rows_.emplace(key, run(static_with_host_like(like))).first->second;
 }
 
 ReplayRow ReplaySession::run_resident_if_it_fits(const ReplayCase& what) {
   try {
-    return repeat_on(*device_, *store_, what, true);
+    return repeat_on(*device_, *store_, what);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::out_of_memory) throw;
   }
@@ -269,7 +258,7 @@ const ReplayRow& ReplaySession::all_resident(std::uint32_t batch) {
   } else {
     const std::unique_ptr<Device> device = make_device(options_.device, roomy);
     const HostStore store(*device, workload_.grid, workload_.expert_bytes, nullptr);
-    row = repeat_on(*device, store, what, true);
+    row = repeat_on(*device, store, what);
   }
   row.what.policy = "all-resident";
   return resident_rows_.emplace(batch, std::move(row)).first->second;
@@ -284,7 +273,7 @@ ClairvoyantBound ReplaySession::bound(const ReplayCase& like) {
   const DecodeHits best = grouped_belady_decode_hits(requests(like.batch), like.slabs + like.staging_slabs);
   ClairvoyantBound bound;
   bound.requests = best.requests;
-  bound.misses = best.requests - best.hits;
+  if (!like.has_slab_for_all(workload_.grid)) bound.misses = best.requests - best.hits;
   bound.bytes = bound.misses * workload_.expert_bytes;
   bound.copy_ns = static_cast<std::uint64_t>(static_cast<double>(bound.bytes) / link_bytes_per_s_ * 1e9);
   bound.compute_ns = all_resident(like.batch).metrics.decode().compute_ns;

@@ -65,8 +65,9 @@ class ReplaySession {
   ReplaySession(const RoutingTrace& trace, const SequenceSplit& split, Workload workload,
                 SessionOptions options, Progress progress);
 
-  /// Runs one case. Throws Error{usage} for slabs of 0 or beyond the experts, Error{out_of_memory} when the
-  /// device cannot hold them, and whatever the parts throw.
+  /// Runs one case. A cache with a slab for every expert has all of them before the first step, which is not
+  /// counted; any other begins empty, unless misses need a placement. Throws Error{usage} for slabs of 0 or
+  /// beyond the experts, Error{out_of_memory} when the device cannot hold them, and whatever the parts throw.
   [[nodiscard]] ReplayRow run(const ReplayCase& what);
   /// LRU on demand with the same slabs.
   [[nodiscard]] const ReplayRow& on_demand_lru(const ReplayCase& like);
@@ -99,10 +100,8 @@ class ReplaySession {
 
  private:
   [[nodiscard]] BatchSchedule schedule(std::uint32_t batch) const;
-  [[nodiscard]] ReplayRow repeat_on(Device& device, const HostStore& store, const ReplayCase& what,
-                                    bool preload);
-  [[nodiscard]] ReplayRow run_on(Device& device, const HostStore& store, const ReplayCase& what,
-                                 bool preload);
+  [[nodiscard]] ReplayRow repeat_on(Device& device, const HostStore& store, const ReplayCase& what);
+  [[nodiscard]] ReplayRow run_on(Device& device, const HostStore& store, const ReplayCase& what);
   [[nodiscard]] const MissCosts& miss_costs(const ReplayCase& like);
   [[nodiscard]] ReplayRow run_resident_if_it_fits(const ReplayCase& what);
   [[nodiscard]] const UseModel& use_model();
@@ -125,6 +124,7 @@ class ReplaySession {
   RecordingDevice* recording_ = nullptr;  ///< device_ itself when it records
   std::unique_ptr<HostStore> store_;
   double link_bytes_per_s_ = 0;
+  ChunkCost chunk_cost_;
   std::map<std::uint32_t, RequestGroups> requests_;  ///< by batch
   std::vector<std::uint64_t> popularity_;            ///< of the training sequences
   std::map<std::tuple<std::uint32_t, std::uint32_t, std::uint32_t>, ReplayRow>

@@ -204,7 +204,7 @@ void StepLoop::wait_for_router() {
     count = transfers_.oldest_chunk(events[1]) ? 2 : 1;
   }
   transfers_.confirm_compute();
-  transfers_.pump();
+  transfers_.observe_finished_chunks();  // more chunks can wait, this layer's experts cannot
 }
 
 void StepLoop::pump() {
@@ -226,12 +226,13 @@ void StepLoop::observe(LayerId layer, StepKind kind, std::span<const StepToken> 
   show_logits_ahead(*predictor_, layer, tokens, logits);
 }
 
-/// Before the layer's experts are looked up: what leaves for them is chosen by what is known by now.
+/// Before the layer's experts are looked up: what leaves for them is chosen by what is known by now. Where
+/// nothing ever leaves, nothing is estimated.
 void StepLoop::estimate_uses(LayerId layer, StepKind kind, std::span<const StepToken> tokens) {
   if (estimator_ == nullptr) return;
   for (std::size_t t = 0; t < tokens.size(); ++t)
     estimator_->observe(tokens[t].lane, layer, requests_.chosen(t));
-  if (kind == StepKind::decode) {
+  if (kind == StepKind::decode && !cache_.has_slab_for_all()) {
     forecast_policy_->revise(layer, estimator_->estimate(layer));
   } else {
     estimator_->pass_over();
@@ -378,6 +379,7 @@ const ReplayMetrics& StepLoop::finish() {
     metrics_.activation_bytes = elsewhere_->host().activation_bytes();
   }
   metrics_.prefetches_issued = prefetcher_ ? prefetcher_->issued() : 0;
+  metrics_.forecast_spared_layers = prefetcher_ ? prefetcher_->spared_layers() : 0;
   metrics_.prefetches_failed = transfers_.failed_prefetches();
   metrics_.prefetch_paused_layers = fates_.rested_layers();
   return metrics_;

@@ -64,6 +64,9 @@ class TransferQueue {
 
   /// Notes finished chunks, tells the cache what is complete, and submits further chunks. Cheap when idle.
   void pump();
+  /// The first half of pump(), for a host that a layer waits for: what is complete is noted, nothing
+  /// submitted.
+  void observe_finished_chunks();
   /// Of prefetch chunks on the device, as far as the host has seen.
   [[nodiscard]] std::uint64_t bytes_in_flight() const noexcept {
     return (chunks_submitted_ - chunks_finished_) * options_.chunk_bytes;
@@ -129,7 +132,6 @@ class TransferQueue {
   void submit_next_chunk();
   void fail_front_job();
   void book_if_fill(const Job& job) noexcept;
-  void observe_finished_chunks();
   void wait_for_earlier_chunks(StreamId stream, const Slab& slab);
   void wait_for_readers(StreamId stream, const Slab& slab);
   [[nodiscard]] std::uint32_t chunks_per_expert() const noexcept { return chunks_per_expert_; }

@@ -17,9 +17,9 @@ class ListeningPredictor final : public Predictor {
   void observe(LaneId lane, LayerId layer, std::span<const ExpertId> experts) override {
     inner_.observe(lane, layer, experts);
   }
-  void prepare(LayerId made_at, std::uint32_t lookahead_layers) override {
+  void prepare(LayerId made_at, LayerId target) override {
     ++prepared;
-    inner_.prepare(made_at, lookahead_layers);
+    inner_.prepare(made_at, target);
   }
   [[nodiscard]] bool forecast(LayerId made_at, LayerId target, std::span<float> probability) override {
     if (!inner_.forecast(made_at, target, probability)) return false;

@@ -51,7 +51,7 @@ class CostlyPredictor final : public Predictor {
   void observe(LaneId lane, LayerId layer, std::span<const ExpertId> experts) override {
     if (inner_ != nullptr) inner_->observe(lane, layer, experts);
   }
-  void prepare(LayerId, std::uint32_t) override {
+  void prepare(LayerId, LayerId) override {
     ++prepared;
     const std::uint64_t begin_ns = device_.now_ns();
     while (device_.now_ns() < begin_ns + cost_ns_) device_.host_computed({64, 0});

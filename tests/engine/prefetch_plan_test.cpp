@@ -97,6 +97,34 @@ TEST(PrefetchPlan, PassesOnInOrder) {
   EXPECT_EQ(experts(plan), Ids{});
 }
 
+TEST(PrefetchPlan, InChunksThatCostMoreThanTheirBytesLessIsHiddenAndALayerIsHeldUp) {
+  LinkOutlook chunked = half;
+  chunked.slowdown = 2;
+  chunked.held_up_ns = 4;
+  const PrefetchPlan plan = plan_of({offer_of(3, 1, 0.8F)}, chunked);
+  ASSERT_EQ(experts(plan), Ids{3});
+  EXPECT_NEAR(plan.rest().front().gain_ns, 0.8 * 25 - 0.2 * (10 + 0.1 * 25) - 4, 1e-4);
+  chunked.held_up_ns = 25;
+  EXPECT_EQ(experts(plan_of({offer_of(3, 1, 1.0F)}, chunked)), Ids{}) << "it costs what it hides";
+}
+
+TEST(PrefetchPlan, ALayerIsHeldUpOnceHoweverManyAreCopied) {
+  const LinkOutlook roomy{100, 20, 400, 1, 1, 50};
+  const PrefetchPlan plan = plan_of({offer_of(1, 1, 1.0F), offer_of(2, 1, 1.0F)}, roomy);
+  ASSERT_EQ(plan.rest().size(), 2U);
+  EXPECT_NEAR(plan.rest()[0].gain_ns, 100 - 50, 1e-4);
+  EXPECT_NEAR(plan.rest()[1].gain_ns, 100, 1e-4);
+}
+
+TEST(LinkWatch, TakesWhatAChunkCostsFromItsMeasurement) {
+  EXPECT_EQ(LinkWatch(1e9, 100, 20).outlook().slowdown, 1);
+  EXPECT_EQ(LinkWatch(1e9, 100, 20).outlook().held_up_ns, 0);
+  const LinkOutlook outlook = LinkWatch(1e9, 100, 20, {50, 40}).outlook();
+  EXPECT_EQ(outlook.slowdown, 2.5) << "20 ns of bytes take 50";
+  EXPECT_NEAR(outlook.held_up_ns, 40 * 1.8, 1e-9) << "the host is busy for 4 in 5";
+  EXPECT_EQ(LinkWatch(1e9, 100, 20, {19, 0}).outlook().slowdown, 1) << "no faster than the link";
+}
+
 TEST(LinkWatch, LearnsWhatTheLinkHasLeft) {
   LinkWatch watch(1e9, 100, 20);  // a byte a nanosecond
   EXPECT_EQ(watch.outlook().expert_ns, 100);

@@ -14,6 +14,7 @@
 #include "runtime/engine/learn_uses.hpp"
 #include "runtime/engine/live/routing_log.hpp"
 #include "runtime/engine/measure_link.hpp"
+#include "runtime/engine/policy_estimates.hpp"
 
 namespace prophet {
 namespace {
@@ -126,6 +127,7 @@ PredictorOptions LiveSession::predictor_options(std::uint32_t ahead_layers, bool
   all.ahead_layers = ahead_layers;
   all.mlp = options_.trained.mlp;
   all.device = device_.get();
+  all.forecast_on = options_.forecast_on;
   if (with_future) {
     const RequestGroups& future = requests_of_experts();
     all.future = {future.offsets, future.experts};
@@ -154,14 +156,15 @@ LiveRow LiveSession::run(const ReplayCase& what, const ContinuousDecode::OnToken
                 fmt::format("--lookahead {}: expected at most {} layers", what.lookahead_layers,
                             std::min(limits::lookahead_max, grid.layers)));
   }
-  return run_on(what, false, on_token, sink);
+  return run_on(what, on_token, sink);
 }
 
-LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const ContinuousDecode::OnToken& on_token,
+LiveRow LiveSession::run_on(const ReplayCase& what, const ContinuousDecode::OnToken& on_token,
                             RoutingSink* sink) {
   const DecoderConfig& config = weights_->config();
   std::unique_ptr<EvictionPolicy> eviction = policy(what);
   const std::unique_ptr<Predictor> forecaster = predictor(what);
+  const bool forecasts = forecaster != nullptr && !what.has_slab_for_all(config.shape.grid);
   const DecodeOptions& decode_options = options_.decode;
   KvMemory kv(*device_, kv_shape_of(config, decode_options.lanes, context_tokens_, options_.kv_format));
   kv_bytes_ = kv.bytes();
@@ -169,8 +172,8 @@ LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const Continuo
   live.tokens_max = std::max(decode_options.lanes,
                              std::min(decode_options.prefill_chunk_tokens, longest_prompt(requests_)));
   live.records_hidden = options_.records_hidden;
-  live.routers_ahead = std::max(sink != nullptr ? options_.routers_ahead : 0U,
-                                forecaster != nullptr ? forecaster->wants_ahead() : 0U);
+  live.routers_ahead =
+      std::max(sink != nullptr ? options_.routers_ahead : 0U, forecasts ? forecaster->wants_ahead() : 0U);
   live.router_again = sink != nullptr && options_.router_again;
   live.logit_rows_max = decode_options.lanes;
   LiveModel model(*device_, config, weights_->dense(), kv, weights_->layout(), live);
@@ -180,42 +183,38 @@ LiveRow LiveSession::run_on(const ReplayCase& what, bool preload, const Continuo
                                     ? options_.chunk_bytes
                                     : ceil_div(weights_->layout().size_bytes, chunks_per_expert);
   engine.transfer.chunks_in_flight = options_.chunks_in_flight;
-  engine.prefetch.lookahead_layers = what.lookahead_layers;
-  engine.prefetch.rule = what.prefetch;
+  ReplayCase of_lanes = what;
+  of_lanes.batch = decode_options.lanes;
+  engine.prefetch = prefetch_options(of_lanes, config.shape.top_k);
   engine.prefetch.link_bytes_per_s = link_bytes_per_s_;
-  engine.prefetch.ranked_experts = 2 * config.shape.top_k * decode_options.lanes;
-  engine.prefetch.width =
-      what.prefetch_width != 0 ? what.prefetch_width : config.shape.top_k * decode_options.lanes;
   engine.miss.mode = what.miss;
   engine.miss.tokens_max = decode_options.lanes;
   engine.verify = options_.verify;
   engine.bypass_prefill = options_.bypass_prefill;
-  auto* const by_forecast = dynamic_cast<ForecastPolicy*>(eviction.get());
-  std::optional<UseEstimator> estimator;
-  if (by_forecast != nullptr) estimator.emplace(use_model(), decode_options.lanes);
-  std::unique_ptr<Predictor> next_turn;
-  if (policy_knows_next_turn(what.policy))
-    estimator->ask(*(next_turn = make_predictor("oracle", predictor_options(0, true))));
+  PolicyEstimates estimates(
+      *eviction, decode_options.lanes, [&]() -> const UseModel& { return use_model(); },
+      [&] { return make_predictor("oracle", predictor_options(0, true)); });
   StepLoop loop(*device_, weights_->store(), model, engine, std::move(eviction), forecaster.get(),
                 live.tokens_max);
-  if (estimator) loop.follow(*estimator, *by_forecast);
+  estimates.guide(loop);
   RoutingLog log(config.shape.grid, sink);
   const bool logs = !expert_requests_ || sink != nullptr;
   if (logs) model.set_sink(&log);
   ContinuousDecode decode(loop, model, requests_, config.eos_ids, context_tokens_, decode_options, on_token);
   loop.expect_steps(steps_at_most(requests_));
-  if (preload) {
+  if (what.has_slab_for_all(config.shape.grid)) {
     loop.preload();
   } else if (what.miss != MissMode::copy && !popularity_.empty()) {
     loop.preload(most_wanted(popularity_, what.slabs));
   }
+  const std::uint32_t preloaded = loop.cache().occupied_slabs();
   while (decode.step()) {
   }
   LiveRow live_row;
   ReplayRow& row = live_row.row;
-  row.what = what;
-  row.what.batch = decode_options.lanes;
+  row.what = of_lanes;
   row.metrics = loop.finish();
+  row.preloaded = preloaded;
   row.slab_bytes = loop.slabs().arena().total_bytes();
   row.device_bytes = row.slab_bytes + model.device_bytes();
   if (forecaster != nullptr) row.device_bytes += forecaster->device_bytes();
@@ -231,7 +230,7 @@ const RequestGroups& LiveSession::requests_of_experts() {
     ReplayCase any;
     any.slabs = weights_->config().shape.top_k;
     any.staging_slabs = weights_->config().shape.top_k;
-    (void)run_on(any, false, {}, nullptr);
+    (void)run_on(any, {}, nullptr);
   }
   return *expert_requests_;
 }
@@ -240,10 +239,7 @@ const LiveRow& LiveSession::on_demand_lru(const ReplayCase& like) {
   const std::pair key{like.slabs, like.staging_slabs};
   const auto known = lru_rows_.find(key);
   if (known != lru_rows_.end()) return known->second;
-  ReplayCase what;
-  what.slabs = like.slabs;
-  what.staging_slabs = like.staging_slabs;
-  return lru_rows_.emplace(key, run(what)).first->second;
+  return lru_rows_.emplace(key, run(on_demand_lru_like(like))).first->second;
 }
 
 const LiveRow& LiveSession::all_resident() {
@@ -252,7 +248,7 @@ const LiveRow& LiveSession::all_resident() {
   what.slabs = weights_->config().shape.grid.size();
   LiveRow row;
   try {
-    row = run_on(what, true, {}, nullptr);
+    row = run_on(what, {}, nullptr);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::out_of_memory) throw;
     row.row.what = what;
@@ -267,7 +263,7 @@ ClairvoyantBound LiveSession::bound(const ReplayCase& like) {
   const DecodeHits best = grouped_belady_decode_hits(requests_of_experts(), like.slabs + like.staging_slabs);
   ClairvoyantBound bound;
   bound.requests = best.requests;
-  bound.misses = best.requests - best.hits;
+  if (!like.has_slab_for_all(weights_->config().shape.grid)) bound.misses = best.requests - best.hits;
   bound.bytes = bound.misses * weights_->layout().size_bytes;
   bound.copy_ns = static_cast<std::uint64_t>(static_cast<double>(bound.bytes) / link_bytes_per_s_ * 1e9);
   bound.compute_ns = all_resident().row.metrics.decode().compute_ns;

@@ -44,6 +44,7 @@ struct LiveSessionOptions {
   /// What predictor `mlp` and policy `forecast` have learned; null, or a part that is: from `training`, when
   /// it is first needed.
   TrainedPredictor trained;
+  ForecastOn forecast_on = ForecastOn::automatic;  ///< of predictor `mlp`
 };
 
 /// A case's measurement and what it generated.
@@ -61,7 +62,8 @@ class LiveSession {
   /// device or host cannot hold it, Error{usage} for requests that do not fit its context.
   LiveSession(LiveSessionOptions options, std::span<const LiveRequest> requests);
 
-  /// Runs one case; its batch is the options' lanes. `on_token` may be empty, `sink` null.
+  /// Runs one case; its batch is the options' lanes. A cache with a slab for every expert has all of them
+  /// before the first step, as ReplaySession::run() has it. `on_token` may be empty, `sink` null.
   [[nodiscard]] LiveRow run(const ReplayCase& what, const ContinuousDecode::OnToken& on_token = {},
                             RoutingSink* sink = nullptr);
   [[nodiscard]] const LiveRow& on_demand_lru(const ReplayCase& like);
@@ -86,8 +88,8 @@ class LiveSession {
   [[nodiscard]] std::uint32_t context_tokens() const noexcept { return context_tokens_; }
 
  private:
-  [[nodiscard]] LiveRow run_on(const ReplayCase& what, bool preload,
-                               const ContinuousDecode::OnToken& on_token, RoutingSink* sink);
+  [[nodiscard]] LiveRow run_on(const ReplayCase& what, const ContinuousDecode::OnToken& on_token,
+                               RoutingSink* sink);
   [[nodiscard]] std::unique_ptr<EvictionPolicy> policy(const ReplayCase& what);
   [[nodiscard]] std::unique_ptr<Predictor> predictor(const ReplayCase& what);
   /// Throws Error{usage} where there is nothing that the case could learn from.

@@ -30,7 +30,8 @@ class MlpPredicts : public ::testing::Test {
       for (std::uint32_t l = 0; l < grid.layers; ++l) {
         for (std::uint32_t lane = 0; lane < running; ++lane)
           show(predictor, LaneId{lane}, trace, trace.sequences()[1 + lane].first_token + step, l, l);
-        if (prepares) predictor.prepare(LayerId{l}, 1 + step % 3);
+        for (std::uint32_t ahead = 1; prepares && ahead <= 1 + step % 3; ++ahead)
+          predictor.prepare(LayerId{l}, LayerId{(l + ahead) % grid.layers});
         for (std::uint32_t ahead = 1; ahead <= 4; ++ahead)
           all.push_back(ask(predictor, grid, l, (l + ahead) % grid.layers));
       }
@@ -89,7 +90,7 @@ TEST_F(MlpPredicts, TakesTheHostsTimeWhereItRunsOnTheHostOfASim) {
     MlpPredictor predictor(model, {1, nullptr, 0, sim.get()});
     predictor.start_lane(LaneId{0});
     show(predictor, LaneId{0}, trace, 0, 0, 0);
-    predictor.prepare(LayerId{0}, 1);
+    predictor.prepare(LayerId{0}, LayerId{1});
     EXPECT_EQ(sim->now_ns(), 0U) << "not before it is asked";
     (void)ask(predictor, grid, 0, 1);
     return sim->now_ns();
