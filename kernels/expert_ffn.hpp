@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/parts.hpp"
 #include "kernels/status.hpp"
 
 namespace prophet::kernels {
@@ -34,11 +35,19 @@ struct ExpertMatrices {
 ///   x = hidden[rows[i]];  output[i] = down * (silu(gate * x) .* (up * x)),  silu(z) = z / (1 + exp(-z))
 ///
 /// hidden [tokens, hidden_size] fp32; output [rows.size(), hidden_size] fp32, written; workspace
-/// [expert_workspace_floats]; none overlaps another. Nothing is allocated. The result is a function of the
-/// values and shapes alone if the slab and the workspace keep their offset from a 64-byte boundary; where
-/// hidden and output lie does not matter.
+/// [expert_workspace_floats]; none overlaps another. Nothing is allocated. It is computed in parts of the
+/// inner layer, then of the output, by `runner`. The result is a function of the values and shapes alone if
+/// the slab and the workspace keep their offset from a 64-byte boundary; where hidden and output lie and who
+/// computes the parts does not matter.
 [[nodiscard]] Status expert_ffn(const ExpertMatrices& expert, const float* hidden, std::uint32_t tokens,
-                                std::span<const std::uint32_t> rows, float* output,
-                                float* workspace) noexcept;
+                                std::span<const std::uint32_t> rows, float* output, float* workspace,
+                                PartRunner& runner) noexcept;
+/// All on the calling thread.
+[[nodiscard]] inline Status expert_ffn(const ExpertMatrices& expert, const float* hidden,
+                                       std::uint32_t tokens, std::span<const std::uint32_t> rows,
+                                       float* output, float* workspace) noexcept {
+  OneByOne here;
+  return expert_ffn(expert, hidden, tokens, rows, output, workspace, here);
+}
 
 }  // namespace prophet::kernels

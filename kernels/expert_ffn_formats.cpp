@@ -83,13 +83,14 @@ float expert_dot(const SlabLayout& layout, const MatrixLayout& matrix, const std
 
 namespace {
 
-/// inner[i] of all tokens, for product_rows of its values at a time.
+/// Values [begin, end) of inner[i] of all tokens, for product_rows of them at a time.
 void into_inner(const SlabLayout& layout, ExpertActivation activation, const std::byte* slab,
-                const float* hidden, std::span<const std::uint32_t> rows, float* inner) {
+                const float* hidden, std::span<const std::uint32_t> rows, float* inner, std::size_t begin,
+                std::size_t end) {
   const std::size_t hidden_size = layout.shape.hidden_size;
   const std::size_t width = layout.shape.width;
-  for (std::size_t w = 0; w < width; w += product_rows) {
-    const std::size_t some = std::min(product_rows, width - w);
+  for (std::size_t w = begin; w < end; w += product_rows) {
+    const std::size_t some = std::min(product_rows, end - w);
     const CodeRows gate = code_rows(layout, layout.gate, slab, w);
     const RowEnds gate_ends(layout, layout.gate, slab, w);
     const MatrixLayout& second = layout.shape.gated ? layout.up : layout.gate;
@@ -111,12 +112,13 @@ void into_inner(const SlabLayout& layout, ExpertActivation activation, const std
   }
 }
 
+/// Values [begin, end) of the output of all tokens.
 void out_of_inner(const SlabLayout& layout, const std::byte* slab, const float* inner, std::size_t tokens,
-                  float* output) {
+                  float* output, std::size_t begin, std::size_t end) {
   const std::size_t hidden_size = layout.shape.hidden_size;
   const std::size_t width = layout.shape.width;
-  for (std::size_t h = 0; h < hidden_size; h += product_rows) {
-    const std::size_t some = std::min(product_rows, hidden_size - h);
+  for (std::size_t h = begin; h < end; h += product_rows) {
+    const std::size_t some = std::min(product_rows, end - h);
     const CodeRows down = code_rows(layout, layout.down, slab, h);
     const RowEnds ends(layout, layout.down, slab, h);
     const auto x_of = [&](std::size_t i) { return inner + i * width; };
@@ -135,12 +137,22 @@ void out_of_inner(const SlabLayout& layout, const std::byte* slab, const float* 
 
 Status expert_ffn_formats(const SlabLayout& layout, ExpertActivation activation, const std::byte* slab,
                           const float* hidden, std::uint32_t tokens, std::span<const std::uint32_t> rows,
-                          float* output, float* inner) noexcept {
+                          float* output, float* inner, PartRunner& runner) noexcept {
   const Status status = check(layout, activation, slab, hidden, tokens, rows, output, inner);
   if (status != Status::ok) return status;
   if (rows.empty()) return Status::ok;
-  into_inner(layout, activation, slab, hidden, rows, inner);
-  out_of_inner(layout, slab, inner, rows.size(), output);
+  const ExpertShape& shape = layout.shape;
+  const std::uint64_t in_bytes = value_row_bytes(shape.format, shape.hidden_size) * (shape.gated ? 2 : 1);
+  const RowParts inner_parts(shape.width, in_bytes);
+  const auto compute_inner = [&](std::size_t part) {
+    into_inner(layout, activation, slab, hidden, rows, inner, inner_parts.first(part), inner_parts.end(part));
+  };
+  runner.run(inner_parts.count(), Part(compute_inner));
+  const RowParts outer_parts(shape.hidden_size, value_row_bytes(shape.format, shape.width));
+  const auto compute_outer = [&](std::size_t part) {
+    out_of_inner(layout, slab, inner, rows.size(), output, outer_parts.first(part), outer_parts.end(part));
+  };
+  runner.run(outer_parts.count(), Part(compute_outer));
   return Status::ok;
 }
 

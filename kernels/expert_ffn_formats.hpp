@@ -6,6 +6,7 @@
 
 #include "kernels/expert_activation.hpp"
 #include "kernels/expert_layout.hpp"
+#include "kernels/parts.hpp"
 #include "kernels/status.hpp"
 
 namespace prophet::kernels {
@@ -35,10 +36,18 @@ inline constexpr std::uint32_t expert_sum_lanes = 32;
 /// hidden [tokens, hidden_size] fp32; output [rows.size(), hidden_size] fp32, written; inner [rows.size(),
 /// width] fp32, written; none overlaps another. The activation decides whether `up` is used: bad_shape when
 /// the layout is gated and it is not, or the reverse. Products are those of expert_dot(). Nothing is
-/// allocated.
+/// allocated. `runner` computes parts of the inner layer, then of the output.
 [[nodiscard]] Status expert_ffn_formats(const SlabLayout& layout, ExpertActivation activation,
                                         const std::byte* slab, const float* hidden, std::uint32_t tokens,
-                                        std::span<const std::uint32_t> rows, float* output,
-                                        float* inner) noexcept;
+                                        std::span<const std::uint32_t> rows, float* output, float* inner,
+                                        PartRunner& runner) noexcept;
+/// All on the calling thread.
+[[nodiscard]] inline Status expert_ffn_formats(const SlabLayout& layout, ExpertActivation activation,
+                                               const std::byte* slab, const float* hidden,
+                                               std::uint32_t tokens, std::span<const std::uint32_t> rows,
+                                               float* output, float* inner) noexcept {
+  OneByOne here;
+  return expert_ffn_formats(layout, activation, slab, hidden, tokens, rows, output, inner, here);
+}
 
 }  // namespace prophet::kernels

@@ -314,6 +314,8 @@ void add_generate_command(CLI::App& app) {
       ->add_option("--miss", arguments->miss,
                    "copy; host, in-place (the hottest experts of the training trace are then resident); auto")
       ->capture_default_str();
+  command->add_option("--host-cores", arguments->live.host_cores,
+                      "Threads that compute experts with --miss host or auto; 0: one a core of this host");
   command->add_option("--compare-device", arguments->compare_device,
                       "Compare the first row's logits with those of this device, such as cpu beside --device "
                       "cuda; a difference beyond 1e-3 fails");

@@ -112,6 +112,7 @@ LiveSessionOptions session_options(const LiveSetup& setup, const LoadedLive& loa
   LiveSessionOptions options;
   options.device = setup.device;
   options.device_options.link_bytes_per_s = setup.link_gb_per_s * 1e9;
+  options.device_options.host_cores = setup.host_cores;
   options.device_options.crossover_rows = 0;  // an expert that has a layout never goes to cuBLAS
   if (setup.device_memory_mib) {
     if (*setup.device_memory_mib == 0 || *setup.device_memory_mib > kib_max)

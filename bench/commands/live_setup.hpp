@@ -39,6 +39,7 @@ struct LiveSetup {
   double link_gb_per_s = 0;
   std::string link_like;
   std::optional<std::uint64_t> device_memory_mib;
+  std::uint32_t host_cores = 0;  ///< that compute experts; 0: all of this host
   bool verify = true;
   bool record_timeline = false;
   bool records_hidden = false;

@@ -98,11 +98,10 @@ void check_host_options(const ReplaySetup& setup) {
     throw Error(ErrorCode::usage,
                 fmt::format("--host-gb-per-s {}: expected 0 or more GB/s", setup.host_gb_per_s));
   }
-  if ((setup.host_gb_per_s == 0 && setup.host_cores == 0) || !runs_in_real_time(setup)) return;
-  throw Error(ErrorCode::usage,
-              fmt::format("--host-gb-per-s and --host-cores: {} has the host it has; expected "
-                          "them with --device sim:PROFILE only",
-                          setup.device));
+  if (setup.host_gb_per_s == 0 || !runs_in_real_time(setup)) return;
+  throw Error(ErrorCode::usage, fmt::format("--host-gb-per-s {}: {} has the host it has; expected it with "
+                                            "--device sim:PROFILE only",
+                                            setup.host_gb_per_s, setup.device));
 }
 
 }  // namespace
@@ -138,8 +137,10 @@ void add_replay_options(CLI::App& command, ReplaySetup& setup) {
                      "cpu device: throttle the link to so many GB/s; 0: none");
   command.add_option("--host-gb-per-s", setup.host_gb_per_s,
                      "sim device: what the host's cores read from memory in GB/s; 0: as the profile states");
-  command.add_option("--host-cores", setup.host_cores,
-                     "sim device: cores that compute experts; 0: as the profile states");
+  command.add_option(
+      "--host-cores", setup.host_cores,
+      "Cores that compute experts with --miss host or auto; 0: those of the profile; cpu and cuda devices: "
+      "threads, 0: one a core of this host");
   command.add_option(
       "--host-memory", setup.host_memory_mib,
       "MiB for the host store and the slabs; experts are scaled to fit; cpu device: 512 unless given, cuda "

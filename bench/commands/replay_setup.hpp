@@ -25,7 +25,7 @@ struct ReplaySetup {
   std::uint64_t chunk_kib = 0;  ///< 0: 2048 on a GPU, an eighth of an expert on the cpu device
   double link_gb_per_s = 0;
   double host_gb_per_s = 0;                      ///< sim only; 0: as the profile states
-  std::uint32_t host_cores = 0;                  ///< likewise
+  std::uint32_t host_cores = 0;                  ///< 0: all, of the profile or of this host
   std::optional<std::uint64_t> host_memory_mib;  ///< cpu device only; absent: 512
   std::optional<std::uint32_t> crossover_rows;   ///< cuda device only; see CudaOptions
   std::uint64_t seed = 1;

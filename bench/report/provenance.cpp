@@ -65,6 +65,7 @@ void add_device_provenance(nlohmann::json& provenance, const DeviceInfo& device)
   provenance["device"] = device.name;
   provenance["device_kind"] = device.kind;
   provenance["device_memory_bytes"] = device.memory_bytes;
+  provenance["host_cores"] = device.host_cores;
   provenance["simulated"] = device.simulated;
   provenance["times_mean_something"] = device.times_mean_something;
 }

@@ -9,6 +9,7 @@
 #include "runtime/device/buffer_table.hpp"
 #include "runtime/device/cpu/event_table.hpp"
 #include "runtime/device/cpu/host_memory.hpp"
+#include "runtime/device/cpu/host_threads.hpp"
 #include "runtime/device/cpu/resolve.hpp"
 #include "runtime/device/cpu/scheduler.hpp"
 
@@ -19,10 +20,10 @@ namespace {
 /// workers do the rest.
 class CpuDevice final : public Device {
  public:
-  CpuDevice(std::uint64_t memory_bytes, double link_bytes_per_s)
-      : info_{"cpu", "cpu", false, true, memory_bytes},
+  CpuDevice(std::uint64_t memory_bytes, double link_bytes_per_s, std::uint32_t host_threads)
+      : info_{"cpu", "cpu", false, true, memory_bytes, true, host_threads},
         buffers_(memory_bytes),
-        scheduler_(link_bytes_per_s) {}
+        scheduler_(link_bytes_per_s, host_threads) {}
 
   [[nodiscard]] const DeviceInfo& info() const noexcept override { return info_; }
 
@@ -125,7 +126,8 @@ std::unique_ptr<Device> make_cpu_device(const CpuOptions& options) {
   }
   const std::uint64_t memory_bytes =
       options.memory_bytes != 0 ? options.memory_bytes : host_available_bytes();
-  return std::make_unique<CpuDevice>(memory_bytes, options.link_bytes_per_s);
+  return std::make_unique<CpuDevice>(memory_bytes, options.link_bytes_per_s,
+                                     cpu::host_threads(options.host_cores));
 }
 
 }  // namespace prophet

@@ -20,6 +20,7 @@ struct CudaOptions {
   /// Rows of one expert from which it is computed by cuBLAS instead of the few-token kernel; 0: never, and
   /// cuBLAS is not opened. None: by the roofline of the GPU's own clocks and widths.
   std::optional<std::uint32_t> crossover_rows;
+  std::uint32_t host_cores = 0;  ///< of host_compute streams: see CpuOptions
 };
 
 /// What became of the memory that was asked for.

@@ -25,7 +25,8 @@ enum class MemoryKind : std::uint8_t {
 
 /// What a stream is for. Copies of `demand_copy` go before those of `prefetch_copy` whenever both could use
 /// the link; an operation that has begun is not interrupted. What is launched on a `host_compute` stream runs
-/// on the host's cores: experts only, whose slab, hidden states and output are all in host_pinned memory.
+/// on the host's cores, all of info().host_cores at one operation, with the same bits as one core: experts
+/// only, whose slab, hidden states and output are all in host_pinned memory.
 enum class StreamRole : std::uint8_t { compute, demand_copy, prefetch_copy, host_compute };
 
 /// The always-resident part of one layer (attention, router, norms, shared experts) for `tokens` rows.
@@ -92,6 +93,7 @@ struct DeviceInfo {
   std::uint64_t memory_bytes = 0;  ///< capacity for MemoryKind::device
   /// False on the test vehicle, which runs a GPU's code on the CPU: its times are never printed.
   bool times_mean_something = true;
+  std::uint32_t host_cores = 1;  ///< that compute an expert of a host_compute stream together
 };
 
 /// Accumulated since the stream was created. What is neither busy nor blocked is time without work.

@@ -55,9 +55,6 @@ void check_options(std::string_view name, const DeviceOptions& options) {
   if (!is_sim && options.host_bytes_per_s > 0) {
     refuse_option(name, "host_bytes_per_s", options.host_bytes_per_s, "0: this host has the memory it has");
   }
-  if (!is_sim && options.host_cores > 0) {
-    refuse_option(name, "host_cores", options.host_cores, "0: only the sim counts cores");
-  }
   if (!is_sim && options.jitter_fraction > 0) {
     refuse_option(name, "jitter_fraction", options.jitter_fraction, "0: only the sim draws durations");
   }
@@ -92,6 +89,7 @@ std::unique_ptr<Device> make_cuda(int ordinal, const DeviceOptions& options) {
   cuda.experts = options.experts;
   cuda.batch_copies = options.batch_copies;
   cuda.crossover_rows = options.crossover_rows;
+  cuda.host_cores = options.host_cores;
   return make_cuda_device(cuda);
 }
 
@@ -109,7 +107,8 @@ std::optional<int> cuda_ordinal(std::string_view name) {
 
 std::unique_ptr<Device> make_device(std::string_view name, const DeviceOptions& options) {
   check_options(name, options);
-  if (name == "cpu") return make_cpu_device({options.memory_bytes, options.link_bytes_per_s});
+  if (name == "cpu")
+    return make_cpu_device({options.memory_bytes, options.link_bytes_per_s, options.host_cores});
   if (name.substr(0, sim_prefix.size()) == sim_prefix)
     return make_sim(name.substr(sim_prefix.size()), options);
   if (const auto ordinal = cuda_ordinal(name)) return make_cuda(*ordinal, options);

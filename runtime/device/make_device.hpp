@@ -14,8 +14,9 @@ struct DeviceOptions {
   bool ignore_capacity = false;    ///< sim: give the device whatever memory is asked for
   double link_bytes_per_s = 0;     ///< cpu: throttle of host-to-device copies; 0: none
   double host_bytes_per_s = 0;     ///< sim: what the host's cores read; 0: as the profile states
-  std::uint32_t host_cores =
-      0;                       ///< sim: that compute experts, with their share of the profile's flops; 0: all
+  /// That compute the experts of host_compute streams. sim: with their share of the profile's flops; 0: all
+  /// of the profile. cpu, cuda: threads, see CpuOptions.
+  std::uint32_t host_cores = 0;
   double jitter_fraction = 0;  ///< sim: each duration is drawn from [1, 1 + jitter_fraction] times itself
   std::uint64_t seed = 0;      ///< sim: of the jitter
   std::uint32_t experts = 0;   ///< cuda: of a layer, to name them to profilers; 0: not known

@@ -105,7 +105,13 @@ class SimDevice final : public Device {
 };
 
 SimDevice::SimDevice(const GpuProfile& profile, const SimOptions& options)
-    : info_{"sim", "sim:" + profile.name, true, false, profile.memory_bytes},
+    : info_{"sim",
+            "sim:" + profile.name,
+            true,
+            false,
+            profile.memory_bytes,
+            true,
+            static_cast<std::uint32_t>(profile.host_cores)},
       host_submit_ns_(profile.host_submit_ns),
       host_wake_ns_(profile.host_wake_ns),
       buffers_(profile.memory_bytes),

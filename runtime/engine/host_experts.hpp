@@ -13,8 +13,9 @@ namespace prophet {
 /// Computes experts of a layer on the host's cores, from the host store: the rows that the experts read are
 /// copied to pinned memory, and the results to where the accelerator would have written them.
 ///
-/// Everything is submitted to one host_compute stream, in order: rows, experts, results. The caller has seen
-/// the layer's router finish, so the rows are there; the compute stream waits for the results before it
+/// Everything is submitted to one host_compute stream, in order: rows, experts, results. All of the device's
+/// host cores compute an expert together, so that one costs the same however many there are. The caller has
+/// seen the layer's router finish, so the rows are there; the compute stream waits for the results before it
 /// combines. One host thread; no allocation after construction. Everything it is given must outlive it.
 class HostExperts {
  public:

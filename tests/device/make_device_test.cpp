@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "prophet/error.hpp"
+#include "prophet/limits.hpp"
 #include "runtime/device/cuda_driver.hpp"
 #include "runtime/model/gpu_profile.hpp"
 
@@ -58,6 +59,18 @@ TEST(MakeDevice, SaysWhyThereIsNoCudaDevice) {
   if (!cuda_status().devices.empty()) GTEST_SKIP() << "there is one";
   EXPECT_NE(refusal("cuda", {}, ErrorCode::no_device).find("CUDA"), std::string::npos);
   refusal("cuda:1", {}, ErrorCode::no_device);
+}
+
+TEST(MakeDevice, HostCoresAreThoseAskedForOrAll) {
+  DeviceOptions options;
+  EXPECT_GE(make_device("cpu", options)->info().host_cores, 1U);
+  EXPECT_EQ(make_device("sim:h200", options)->info().host_cores, load_gpu_profile("h200").host_cores);
+  options.host_cores = 3;
+  EXPECT_EQ(make_device("cpu", options)->info().host_cores, 3U);
+  EXPECT_EQ(make_device("sim:h200", options)->info().host_cores, 3U);
+  options.host_cores = limits::host_threads_max + 1;
+  EXPECT_NE(refusal("cpu", options, ErrorCode::usage).find("host_cores"), std::string::npos);
+  EXPECT_EQ(make_device("sim:h200", options)->info().host_cores, limits::host_threads_max + 1);
 }
 
 TEST(MakeDevice, RefusesOptionsOutOfRangeOrNotForThisDevice) {

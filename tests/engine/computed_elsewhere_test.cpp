@@ -46,6 +46,22 @@ TEST(ComputedElsewhere, OutputsAreTheSameBitsHoweverMissesAreMet) {
   }
 }
 
+TEST(ComputedElsewhere, OutputsAreTheSameBitsWithHoweverManyHostCores) {
+  ScenarioOptions large = sizes;
+  large.expert_bytes = 1U << 20;  // several parts each
+  large.mean_tokens = 4;
+  const Scenario scenario(large);
+  const std::uint64_t expected = scenario.replay(*cpu(), replay(scenario, MissMode::copy)).outputs_digest;
+  for (const MissMode mode : {MissMode::host, MissMode::automatic}) {
+    for (const std::uint32_t cores : {1U, 2U, 5U}) {
+      const auto device = make_cpu_device({0, 0, cores});
+      const ReplayMetrics metrics = scenario.replay(*device, replay(scenario, mode));
+      EXPECT_TRUE(metrics.total.host > 0 || mode == MissMode::automatic);
+      EXPECT_EQ(metrics.outputs_digest, expected) << miss_mode_name(mode) << ", " << cores << " cores";
+    }
+  }
+}
+
 TEST(ComputedElsewhere, OnTheHostNothingIsCopiedInDecodeSteps) {
   const Scenario scenario(sizes);
   for (const MissMode mode : {MissMode::host, MissMode::in_place}) {

@@ -5,6 +5,7 @@
 
 #include "predictor/make_predictor.hpp"
 #include "runtime/cache/make_policy.hpp"
+#include "runtime/device/cpu_device.hpp"
 #include "tests/engine/scenario.hpp"
 #include "tests/support/allocation_counter.hpp"
 
@@ -90,6 +91,19 @@ TEST_P(NoAllocation, InAnyStepWhoseMissesAreComputedElsewhere) {
     const auto on = device();
     EXPECT_EQ(allocations_after_warm_up(scenario, how, *on), 0U) << miss_mode_name(mode);
   }
+}
+
+TEST(NoAllocationOnTheHost, InAnyStepWhoseExpertsSeveralCoresCompute) {
+  if (!heap_allocations_are_counted()) GTEST_SKIP() << "a sanitizer watches the heap in this build";
+  ScenarioOptions large = sizes;
+  large.expert_bytes = 1U << 20;
+  const Scenario scenario(large);
+  Replay how = scenario.middling();
+  how.schedule = {2, 30, 4};
+  how.engine.miss.mode = MissMode::host;
+  how.engine.miss.tokens_max = 2;
+  const auto device = make_cpu_device({0, 0, 3});
+  EXPECT_EQ(allocations_after_warm_up(scenario, how, *device), 0U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, NoAllocation, ::testing::Bool(),

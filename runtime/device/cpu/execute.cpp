@@ -49,6 +49,11 @@ void execute(const DenseWork& work, std::uint64_t tag, Scratch& scratch) {
 }
 
 void execute(const ExpertWork& work, std::uint64_t tag, Scratch& scratch) {
+  kernels::OneByOne here;
+  execute(work, tag, scratch, here);
+}
+
+void execute(const ExpertWork& work, std::uint64_t tag, Scratch& scratch, kernels::PartRunner& runner) {
   if (work.verify) verify_slab(work, tag);
   // Sized by all tokens, not by this expert's rows: the number of rows varies from step to step, and a
   // workspace that follows it would still be growing after a warm-up.
@@ -56,15 +61,16 @@ void execute(const ExpertWork& work, std::uint64_t tag, Scratch& scratch) {
   if (work.layout != nullptr) {
     float* inner = scratch.floats(rows * work.layout->shape.width);
     expect_ok(kernels::expert_ffn_formats(*work.layout, work.activation, work.slab, work.hidden, work.tokens,
-                                          work.rows, work.output, inner),
+                                          work.rows, work.output, inner, runner),
               work.name, tag);
     return;
   }
   float* workspace =
       scratch.floats(kernels::expert_workspace_floats(rows, work.expert.width, work.expert.hidden_size));
   if (work.rows.empty()) return;
-  expect_ok(kernels::expert_ffn(work.expert, work.hidden, work.tokens, work.rows, work.output, workspace),
-            work.name, tag);
+  expect_ok(
+      kernels::expert_ffn(work.expert, work.hidden, work.tokens, work.rows, work.output, workspace, runner),
+      work.name, tag);
 }
 
 void execute(const CombineWork& work, std::uint64_t tag, Scratch&) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <new>
 
+#include "kernels/parts.hpp"
 #include "runtime/device/cpu/operation.hpp"
 
 namespace prophet::cpu {
@@ -28,6 +29,8 @@ class Scratch {
 /// what it should (nothing is computed then) and Error{usage} when the reference refuses the shapes.
 void execute(const DenseWork& work, std::uint64_t tag, Scratch& scratch);
 void execute(const ExpertWork& work, std::uint64_t tag, Scratch& scratch);
+/// The same, its parts computed by `runner`: same bits. What is thrown is thrown before it is given any.
+void execute(const ExpertWork& work, std::uint64_t tag, Scratch& scratch, kernels::PartRunner& runner);
 void execute(const CombineWork& work, std::uint64_t tag, Scratch& scratch);
 void execute(const EmbedWork& work, std::uint64_t tag, Scratch& scratch);
 void execute(const NormWork& work, std::uint64_t tag, Scratch& scratch);

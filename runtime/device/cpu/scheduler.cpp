@@ -9,8 +9,8 @@
 
 namespace prophet::cpu {
 
-Scheduler::Scheduler(double link_bytes_per_s)
-    : link_bytes_per_s_(link_bytes_per_s), origin_ns_(monotonic_ns()) {}
+Scheduler::Scheduler(double link_bytes_per_s, std::uint32_t host_threads)
+    : link_bytes_per_s_(link_bytes_per_s), host_threads_(host_threads), origin_ns_(monotonic_ns()) {}
 
 Scheduler::~Scheduler() {
   // A stream that is joined may still wait for a later one: that one's worker runs on until its own turn.
@@ -31,6 +31,7 @@ StreamId Scheduler::add_stream(StreamRole role) {
   auto state = std::make_unique<StreamState>();
   state->id = id;
   state->role = role;
+  if (role == StreamRole::host_compute) state->team = std::make_unique<HostTeam>(host_threads_);
   streams_.reserve(streams_.size() + 1);
   start_worker(*state);
   streams_.push_back(std::move(state));

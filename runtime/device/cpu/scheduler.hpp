@@ -12,13 +12,14 @@
 #include "prophet/error.hpp"
 #include "runtime/device/cpu/clock.hpp"
 #include "runtime/device/cpu/execute.hpp"
+#include "runtime/device/cpu/host_team.hpp"
 #include "runtime/device/cpu/operation.hpp"
 #include "runtime/device/cpu/operation_ring.hpp"
 
 namespace prophet::cpu {
 
-/// The streams of the cpu device: a worker thread each, their queues, the two links, and the error that an
-/// operation left behind.
+/// The streams of the cpu device: a worker thread each, with a team of more for host_compute, their queues,
+/// the two links, and the error that an operation left behind.
 ///
 /// Invariants, all under one mutex:
 ///  - `finished` of a stream counts its operations in order; the front of its ring is operation `finished`.
@@ -29,8 +30,9 @@ namespace prophet::cpu {
 /// Threads: the public functions belong to the one host thread of the device.
 class Scheduler {
  public:
-  /// `link_bytes_per_s` paces copies over either link; 0: no pace.
-  explicit Scheduler(double link_bytes_per_s);
+  /// `link_bytes_per_s` paces copies over either link; 0: no pace. `host_threads` compute an expert of a
+  /// host_compute stream, its worker among them.
+  Scheduler(double link_bytes_per_s, std::uint32_t host_threads);
   /// Finishes everything submitted, then joins the workers. Never throws.
   ~Scheduler();
   Scheduler(const Scheduler&) = delete;
@@ -74,10 +76,11 @@ class Scheduler {
     std::uint64_t submitted = 0;
     std::uint64_t finished = 0;
     StreamTimes times;
-    Scratch scratch;                // the worker's own
-    std::condition_variable wakes;  // whatever the worker sleeps for
-    bool asleep = false;            // the worker is in wakes.wait
-    bool stopping = false;          // leave when the ring is empty
+    Scratch scratch;                 // the worker's own
+    std::unique_ptr<HostTeam> team;  // of host_compute streams, which the worker leads; null: of others
+    std::condition_variable wakes;   // whatever the worker sleeps for
+    bool asleep = false;             // the worker is in wakes.wait
+    bool stopping = false;           // leave when the ring is empty
     std::thread worker;
   };
   using Lock = std::unique_lock<std::mutex>;
@@ -102,11 +105,14 @@ class Scheduler {
   void run_compute(StreamState& stream, const Operation& operation, const Work& work, Lock& lock);
   void take_link(StreamState& stream, LinkKind link, Lock& lock);
   void give_link(LinkKind link) noexcept;
+  template <class Work>
+  static void compute(StreamState& stream, const Work& work, std::uint64_t tag);
   void hold_link(std::uint64_t size_bytes, std::uint64_t start_ns) const noexcept;
   void transfer(const CopyWork& work, std::uint64_t start_ns) const noexcept;
   void emit(TimelineSink* sink, const TimelineSpan& span) noexcept;
 
   const double link_bytes_per_s_;
+  const std::uint32_t host_threads_;
   const std::uint64_t origin_ns_;
   std::mutex mutex_;
   std::condition_variable host_wakes_;

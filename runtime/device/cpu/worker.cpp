@@ -60,6 +60,14 @@ constexpr LinkKind link_of(const Work&) noexcept {
 }
 
 template <class Work>
+void Scheduler::compute(StreamState& own, const Work& work, std::uint64_t tag) {
+  if constexpr (std::is_same_v<Work, ExpertWork>) {
+    if (own.team != nullptr) return execute(work, tag, own.scratch, *own.team);
+  }
+  execute(work, tag, own.scratch);
+}
+
+template <class Work>
 void Scheduler::run_compute(StreamState& own, const Operation& operation, const Work& work, Lock& lock) {
   const LinkKind link = link_of(work);
   if (link != LinkKind::none) take_link(own, link, lock);
@@ -68,7 +76,7 @@ void Scheduler::run_compute(StreamState& own, const Operation& operation, const 
   std::optional<Error> error;
   const std::uint64_t start_ns = now_ns();
   try {
-    execute(work, operation.tag, own.scratch);
+    compute(own, work, operation.tag);
   } catch (const Error& refused) {
     error = refused;
   } catch (const std::exception& failed) {

@@ -9,6 +9,7 @@
 #include "runtime/base/log.hpp"
 #include "runtime/device/buffer_table.hpp"
 #include "runtime/device/cpu/clock.hpp"
+#include "runtime/device/cpu/host_threads.hpp"
 #include "runtime/device/cpu/resolve.hpp"
 #include "runtime/device/cuda/backoff.hpp"
 #include "runtime/device/cuda/event_table.hpp"
@@ -41,6 +42,7 @@ DeviceInfo describe(const Gpu& gpu, const CudaOptions& options) {
 #endif
   info.memory_bytes = gpu.free_bytes > reserve_bytes ? gpu.free_bytes - reserve_bytes : gpu.free_bytes;
   if (options.memory_bytes != 0) info.memory_bytes = std::min(options.memory_bytes, gpu.free_bytes);
+  info.host_cores = cpu::host_threads(options.host_cores);
   return info;
 }
 
@@ -74,7 +76,7 @@ class CudaDeviceOnRuntime final : public CudaDevice {
         crossover_rows_(crossover_of(gpu, options)),
         clock_options_{options.time_operations, nullptr, cpu::monotonic_ns()},
         memory_(info_.memory_bytes, gpu.numa_node, status_),
-        streams_(status_, gpu.priorities, clock_options_, blas_of(gpu, crossover_rows_)),
+        streams_(status_, gpu.priorities, clock_options_, info_.host_cores, blas_of(gpu, crossover_rows_)),
         events_(status_),
         alarm_(status_),
         launcher_(memory_, alarm_.report(), crossover_rows_, status_) {}

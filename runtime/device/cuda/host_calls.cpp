@@ -7,6 +7,7 @@
 namespace prophet::cuda {
 
 void HostCalls::abandon(std::unique_ptr<HostCalls> calls) noexcept {
+  calls->team_.disband();
   static auto& abandoned = *new std::vector<std::unique_ptr<HostCalls>>;
   static auto& mutex = *new std::mutex;
   const std::lock_guard lock(mutex);
@@ -36,7 +37,7 @@ void CUDART_CB HostCalls::run(void* argument) noexcept {
   Call& call = *static_cast<Call*>(argument);
   HostCalls& own = *call.of;
   try {
-    cpu::execute(call.work, call.tag, own.scratch_);
+    cpu::execute(call.work, call.tag, own.scratch_, own.team_);
   } catch (const Error& error) {
     own.keep(error);
   } catch (const std::exception& error) {

@@ -19,7 +19,7 @@ OwnedStream::~OwnedStream() {
 }
 
 StreamState::StreamState(Status& status, const ClockOptions& clock_options, int priority, StreamId own_id,
-                         StreamRole own_role, const BlasOptions& blas_options)
+                         StreamRole own_role, std::uint32_t host_threads, const BlasOptions& blas_options)
     : device_status(status),
       handle(status, priority),
       id(own_id),
@@ -29,7 +29,7 @@ StreamState::StreamState(Status& status, const ClockOptions& clock_options, int 
       indices(status, handle.get()) {
   if (role == StreamRole::compute && blas_options.workspace_bytes != 0)
     blas = BlasHandle(blas_options, handle.get(), status);
-  if (role == StreamRole::host_compute) host_calls = std::make_unique<HostCalls>(status);
+  if (role == StreamRole::host_compute) host_calls = std::make_unique<HostCalls>(status, host_threads);
 }
 
 StreamState::~StreamState() {
@@ -59,8 +59,8 @@ StreamId StreamTable::create(StreamRole role) {
   }
   const StreamId id{static_cast<StreamId::rep>(streams_.size())};
   streams_.reserve(streams_.size() + 1);
-  streams_.push_back(
-      std::make_unique<StreamState>(status_, clock_options_, priorities_.of(role), id, role, blas_options_));
+  streams_.push_back(std::make_unique<StreamState>(status_, clock_options_, priorities_.of(role), id, role,
+                                                   host_threads_, blas_options_));
   return id;
 }
 

@@ -36,7 +36,7 @@ class OwnedStream {
 /// One stream of the seam with what only its operations use.
 struct StreamState {
   StreamState(Status& status, const ClockOptions& clock_options, int priority, StreamId own_id,
-              StreamRole own_role, const BlasOptions& blas_options);
+              StreamRole own_role, std::uint32_t host_threads, const BlasOptions& blas_options);
   StreamState(const StreamState&) = delete;
   StreamState& operator=(const StreamState&) = delete;
   ~StreamState();
@@ -63,11 +63,13 @@ struct StreamState {
 /// Thread safety: none; belongs to the thread that calls the device.
 class StreamTable {
  public:
+  /// `host_threads` compute an expert of a host_compute stream together.
   StreamTable(Status& status, const StreamPriorities& priorities, const ClockOptions& clock_options,
-              const BlasOptions& blas_options = {})
+              std::uint32_t host_threads, const BlasOptions& blas_options = {})
       : status_(status),
         priorities_(priorities),
         clock_options_(clock_options),
+        host_threads_(host_threads),
         blas_options_(blas_options) {}
 
   /// Throws Error{usage} beyond limits::streams_max live streams.
@@ -90,6 +92,7 @@ class StreamTable {
   Status& status_;
   StreamPriorities priorities_;
   const ClockOptions& clock_options_;
+  std::uint32_t host_threads_;
   BlasOptions blas_options_;
   std::vector<std::unique_ptr<StreamState>> streams_;  // by StreamId; null: destroyed
 };

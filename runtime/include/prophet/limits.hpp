@@ -61,6 +61,11 @@ inline constexpr std::uint32_t profile_name_characters_max = 64;
 inline constexpr double profile_latency_ns_max = 1e9;
 inline constexpr std::uint64_t host_cores_max = 4096;
 
+// Host compute on real devices.
+/// Threads that compute one expert together. Fewer fill a socket's memory, and OpenBLAS ends a process in
+/// which more threads call it than it was compiled for.
+inline constexpr std::uint32_t host_threads_max = 64;
+
 // Replays.
 inline constexpr std::uint32_t lanes_max = 1024;
 inline constexpr std::uint32_t slabs_max = 1U << 24;

@@ -5,6 +5,7 @@
 #include "runtime/device/cuda_driver.hpp"
 #include "runtime/device/decorators/recording_device.hpp"
 #include "tests/device/conformance.hpp"
+#include "tests/device/host_conformance.hpp"
 #include "tests/device/model_conformance.hpp"
 
 namespace prophet::testing {
@@ -12,11 +13,12 @@ namespace {
 
 constexpr std::uint64_t capacity_bytes = 64ULL << 20;
 
-std::unique_ptr<Device> cuda(bool batch_copies, bool time_operations) {
+std::unique_ptr<Device> cuda(bool batch_copies, bool time_operations, std::uint32_t host_cores = 0) {
   CudaOptions options;
   options.memory_bytes = capacity_bytes;
   options.batch_copies = batch_copies;
   options.time_operations = time_operations;
+  options.host_cores = host_cores;
   try {
     return make_cuda_device(options);
   } catch (const Error& error) {
@@ -41,6 +43,13 @@ std::vector<DeviceCase> cuda_cases() {
           {named("_recording"), recorded_cuda}};
 }
 
+std::vector<DeviceCase> host_cases() {
+  return {{named("_one_core"), [] { return cuda(true, true, 1); }},
+          {named("_five_cores"), [] { return cuda(true, false, 5); }}};
+}
+
+INSTANTIATE_TEST_SUITE_P(Cuda, HostCores, ::testing::ValuesIn(host_cases()),
+                         [](const auto& one) { return one.param.name; });
 INSTANTIATE_TEST_SUITE_P(Cuda, Conformance, ::testing::ValuesIn(cuda_cases()),
                          [](const auto& one) { return one.param.name; });
 INSTANTIATE_TEST_SUITE_P(Cuda, ModelConformance, ::testing::ValuesIn(cuda_cases()),

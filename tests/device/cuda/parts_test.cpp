@@ -66,7 +66,7 @@ TEST(CudaGpu, EveryStreamHasThePriorityOfItsRole) {
   Status status;
   const Gpu gpu = open_gpu(0);
   const ClockOptions clock;
-  StreamTable streams(status, gpu.priorities, clock);
+  StreamTable streams(status, gpu.priorities, clock, 1);
   for (const StreamRole role : {StreamRole::compute, StreamRole::demand_copy, StreamRole::prefetch_copy}) {
     int priority = 99;
     unsigned flags = 0;

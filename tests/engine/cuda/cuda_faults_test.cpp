@@ -79,6 +79,7 @@ class CudaFaults : public ::testing::TestWithParam<Way> {
     how_.engine.miss.tokens_max = 1;
     how_.schedule.steps = 3;
     options_.batch_copies = GetParam().batch_copies;
+    options_.host_cores = 3;
     options_.crossover_rows = 2;  // experts with one row take the few-token way, others that of cuBLAS
     options_.time_operations = GetParam().time_operations;
     vehicle::Machine roomy = vehicle::machine();

@@ -2,6 +2,8 @@
 // else on the GPU.
 #include <gtest/gtest.h>
 
+#include <optional>
+
 #include "prophet/error.hpp"
 #include "runtime/device/cuda_device.hpp"
 #include "tests/engine/cuda/on_cuda_device.hpp"
@@ -82,6 +84,27 @@ TEST_F(CudaReplay, MissesComputedElsewhereGiveWhatCopiedOnesGive) {
     EXPECT_EQ(found.total.requests, in_place.total.requests);
     EXPECT_NE(found.outputs_digest, 0U);
     EXPECT_TRUE(found.total.host > 0 || mode == MissMode::automatic);
+  }
+}
+
+TEST_F(CudaReplay, TheHostsCoresTogetherGiveTheBitsOfOne) {
+  ScenarioOptions large = sizes;
+  large.expert_bytes = 1U << 20;  // several parts each
+  large.sequences = 3;
+  const Scenario scenario(large);
+  Replay how = scenario.middling();
+  how.engine.miss.mode = MissMode::host;
+  how.engine.miss.tokens_max = 1;
+  how.schedule.steps = 3;
+  std::optional<std::uint64_t> expected;
+  for (const std::uint32_t cores : {1U, 4U}) {
+    CudaOptions options;
+    options.host_cores = cores;
+    const auto device = make_cuda_device(options);
+    const ReplayMetrics found = scenario.replay(*device, how);
+    EXPECT_GT(found.total.host, 0U);
+    if (!expected) expected = found.outputs_digest;
+    EXPECT_EQ(found.outputs_digest, *expected) << cores << " cores";
   }
 }
 
