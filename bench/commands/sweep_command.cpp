@@ -105,7 +105,8 @@ class Table {
     if (!lru_done_) add(session_.on_demand_lru(like), like, true);
     lru_done_ = false;
     if (with_baselines_) {
-      for (const ReplayCase& what : baseline_cases(like)) add(session_.run(what), what, true);
+      for (const ReplayCase& what : baseline_cases(like, session_.routers_ahead() != nullptr))
+        add(session_.run(what), what, true);
       return;
     }
     if (!with_elsewhere_) return;
@@ -215,7 +216,8 @@ void add_sweep_command(CLI::App& app) {
   command->add_flag(
       "--baselines", arguments->baselines,
       "Beside every cell what others do and what bounds it: static placement; the same with misses on the "
-      "host; LRU with all that history names prefetched; the one-step oracle; Belady with oracle prefetch");
+      "host; LRU with all that history names prefetched, and with --routers all that the next layer's router "
+      "names; the one-step oracle; Belady with oracle prefetch");
   command->callback([arguments] { sweep(*arguments); });
 }
 
