@@ -7,8 +7,8 @@ saw. sample.ptrace is of documents of the corpus's test part, sample-train.ptrac
 
 Routing follows from the model and the text alone, so every run writes the same choices.
 
-With --hidden FOLDER nothing bundled is written: FOLDER gets sample.ptrace and, beside it, the routers' inputs (fp32,
-63 MB), to which `prophet replay`, `sweep` and `eval-predictor` apply routers (--trace FOLDER/sample.ptrace --routers
+With --hidden FOLDER nothing bundled is written: FOLDER gets sample.ptrace and, beside it, the routers' inputs (bf16,
+31 MB), to which `prophet replay`, `sweep` and `eval-predictor` apply routers (--trace FOLDER/sample.ptrace --routers
 data/sample_model); and the passages that sample-train.ptrace is of, as texts that `prophet train-predictor` reads.
 """
 import argparse
@@ -64,8 +64,7 @@ def record_hidden(options):
     write_texts(options, "sample-train", options.hidden)
     with tempfile.TemporaryDirectory() as folder:
         texts = write_texts(options, "sample", pathlib.Path(folder))
-        read_by_the_model(options, "sample", texts, options.hidden / "sample.ptrace", "--hidden", "--hidden-dtype", "fp32",
-                          "--force")
+        read_by_the_model(options, "sample", texts, options.hidden / "sample.ptrace", "--hidden", "--force")
 
 
 def record(options, name):
