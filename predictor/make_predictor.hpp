@@ -62,7 +62,7 @@ struct PredictorOptions {
 /// Whether it has nets, which ForecastOn places.
 [[nodiscard]] bool predictor_has_nets(std::string_view name);
 
-/// Whether the predictor needs what only a live model has: routers and their inputs.
+/// Whether the predictor needs routers and their inputs: a live model's, or recorded ones.
 [[nodiscard]] bool predictor_needs_routers(std::string_view name);
 
 /// Null for "none". Throws Error{usage} for an unknown name (listing the known ones), and when the predictor

@@ -31,7 +31,7 @@ class Predictor {
 
   /// Logits [experts] that the router of `target`, `made_at` or a later layer of the same step, gives for the
   /// input that the router of `made_at` had from `lane`. Called behind observe() of that layer, in decode
-  /// steps, where the source of the routing is a live model.
+  /// steps, where the source of the routing is a live model, or a trace with hidden states and routers.
   virtual void observe_ahead(LaneId /*lane*/, LayerId /*made_at*/, LayerId /*target*/,
                              std::span<const float> /*logits*/) {}
 

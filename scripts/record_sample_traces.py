@@ -6,6 +6,10 @@ saw. sample.ptrace is of documents of the corpus's test part, sample-train.ptrac
     scripts/record_sample_traces.py --prophet build/release/bin/prophet --corpus corpus --model data/sample_model
 
 Routing follows from the model and the text alone, so every run writes the same choices.
+
+With --hidden FOLDER nothing bundled is written: FOLDER gets sample.ptrace and, beside it, the routers' inputs (bf16,
+31 MB), to which `prophet replay`, `sweep` and `eval-predictor` apply routers (--trace FOLDER/sample.ptrace --routers
+data/sample_model); and the passages that sample-train.ptrace is of, as texts that `prophet train-predictor` reads.
 """
 import argparse
 import pathlib
@@ -34,21 +38,41 @@ def passages(documents, wanted):
     return chosen
 
 
-def record(options, name):
+def run(command):
+    subprocess.run(list(map(str, command)), check=True)
+
+
+def write_texts(options, name, folder):
     texts = passages(documents_of(options.corpus / SOURCES, PART[name]), SEQUENCES[name])
+    paths = [folder / f"{name}-{at:02}.txt" for at in range(len(texts))]
+    for path, text in zip(paths, texts):
+        path.write_bytes(text)
+    return paths
+
+
+def read_by_the_model(options, name, texts, out, *more):
+    command = [options.prophet, "trace", "record", out, "--model", options.model, "--name", "sample",
+               "--text-prompt", PROMPT_BYTES, "--max-new-tokens", READ_BYTES, "--batch", 8, "--licence", "PSF-2.0",
+               "--note", f"reads {PART[name]} documents of Debian's python3.11-doc byte by byte", *more]
+    for text in texts:
+        command += ["--text-file", text]
+    run(command)
+
+
+def record_hidden(options):
+    options.hidden.mkdir(parents=True, exist_ok=True)
+    write_texts(options, "sample-train", options.hidden)
+    with tempfile.TemporaryDirectory() as folder:
+        texts = write_texts(options, "sample", pathlib.Path(folder))
+        read_by_the_model(options, "sample", texts, options.hidden / "sample.ptrace", "--hidden", "--force")
+
+
+def record(options, name):
     with tempfile.TemporaryDirectory() as folder:
         whole = pathlib.Path(folder) / "whole.ptrace"
-        command = [options.prophet, "trace", "record", whole, "--model", options.model, "--name", "sample",
-                   "--text-prompt", PROMPT_BYTES, "--max-new-tokens", READ_BYTES, "--batch", 8, "--licence", "PSF-2.0",
-                   "--note", f"reads {PART[name]} documents of Debian's python3.11-doc byte by byte"]
-        for at, text in enumerate(texts):
-            path = pathlib.Path(folder) / f"{at}.txt"
-            path.write_bytes(text)
-            command += ["--text-file", path]
-        subprocess.run(list(map(str, command)), check=True)
+        read_by_the_model(options, name, write_texts(options, name, pathlib.Path(folder)), whole)
         options.out.mkdir(parents=True, exist_ok=True)
-        subprocess.run([options.prophet, "trace", "export", whole, options.out / f"{name}.ptrace", "--no-weights",
-                        "--force"], check=True)
+        run([options.prophet, "trace", "export", whole, options.out / f"{name}.ptrace", "--no-weights", "--force"])
 
 
 def main():
@@ -57,7 +81,12 @@ def main():
     parser.add_argument("--corpus", type=pathlib.Path, required=True, help="the unpacked package python3.11-doc")
     parser.add_argument("--model", type=pathlib.Path, required=True, help="folder of the sample model")
     parser.add_argument("--out", type=pathlib.Path, help="folder for the traces (default: traces/ beside the model)")
+    parser.add_argument("--hidden", type=pathlib.Path, metavar="FOLDER",
+                        help="instead: record the routers' inputs too, into this folder")
     options = parser.parse_args()
+    if options.hidden:
+        record_hidden(options)
+        return
     options.out = options.out or options.model / "traces"
     for name in SEQUENCES:
         record(options, name)

@@ -11,9 +11,10 @@ namespace prophet {
 ///  - static placement by popularity in training, every miss copied;
 ///  - the same with every miss computed on the host's cores, as Fiddler and KTransformers do it;
 ///  - LRU and all that an activation library names prefetched, as MoE-Infinity does it;
+///  - `with_routers`, which asks that the run hears routers ahead: LRU and all that the next layer's router
+///    names prefetched one layer ahead, as mixtral-offloading does it;
 ///  - the one-step oracle, nothing prefetched;
 ///  - the clairvoyant cache with clairvoyant prefetches.
-/// LRU with gate-ahead, as mixtral-offloading does it, needs hidden states: `prophet generate` runs it.
-[[nodiscard]] std::vector<ReplayCase> baseline_cases(const ReplayCase& like);
+[[nodiscard]] std::vector<ReplayCase> baseline_cases(const ReplayCase& like, bool with_routers);
 
 }  // namespace prophet

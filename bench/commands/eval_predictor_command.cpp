@@ -67,11 +67,12 @@ nlohmann::json document(const EvalArguments& arguments, const Evaluated& evaluat
 }
 
 void check_source(const EvalArguments& arguments, bool names_trace) {
-  if (arguments.is_live() && (names_trace || !arguments.source.sizes_of.empty() ||
-                              arguments.source.train_fraction >= 0 || arguments.schedule.steps != 0)) {
+  if (arguments.is_live() &&
+      (names_trace || !arguments.source.sizes_of.empty() || arguments.source.train_fraction >= 0 ||
+       arguments.schedule.steps != 0 || !arguments.routers.folder.empty())) {
     throw Error(ErrorCode::usage,
                 "--text and --ids: a live model reads them, expected none of --trace, --sizes-of, "
-                "--train-fraction and --steps beside them");
+                "--train-fraction, --routers and --steps beside them");
   }
   if (!arguments.is_live() && (arguments.window_tokens || arguments.tokens_max)) {
     throw Error(ErrorCode::usage, "--window and --tokens-max: are of a text, expected --text or --ids");
@@ -102,6 +103,7 @@ void add_eval_predictor_command(CLI::App& app) {
       "eval-predictor", "Score predictors on recorded or live routing: recall, what of it pays, calibration");
   const auto arguments = std::make_shared<EvalArguments>();
   add_trace_options(*command, arguments->source);
+  add_routers_options(*command, arguments->routers);
   command->add_option(
       "--text", arguments->text,
       "Instead of --trace: a live model, of the folder --model, reads the bytes of this file");

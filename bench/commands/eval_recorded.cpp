@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include "bench/commands/eval_sources.hpp"
@@ -27,18 +28,25 @@ void check_device(const std::string& device) {
 struct Source : TraceToReplay {
   TrainedPredictor trained;
   std::size_t learnt_sequences = 0;  ///< left out
+  LoadedRouters routers;
 };
+
+std::uint32_t ahead_max(const EvalSetup& setup) {
+  return setup.ahead.empty() ? 1 : *std::max_element(setup.ahead.begin(), setup.ahead.end());
+}
 
 Source load(const EvalArguments& arguments) {
   TraceSetup setup = arguments.source;
   setup.needs_sizes = !arguments.device.empty();
-  Source source{load_trace_to_replay(setup, learns(arguments.setup), arguments.setup.seed), {}, 0};
+  Source source{load_trace_to_replay(setup, learns(arguments.setup), arguments.setup.seed), {}, 0, {}};
   const TraceShape& shape = source.trace.shape();
   source.trained = read_predictor_file(arguments.setup.predictor_file, shape.grid, shape.top_k);
   if (source.trained.mlp != nullptr) {
     source.learnt_sequences =
         leave_out_learnt(arguments.setup.predictor_file, source.trained, source.trace, source.split.test);
   }
+  source.routers =
+      load_routers(arguments.routers, arguments.source.trace, source, ahead_max(arguments.setup), true);
   return source;
 }
 
@@ -52,13 +60,16 @@ PredictorOptions options_of(const EvalArguments& arguments, const Source& source
   options.training = source.split.train;
   options.future = {future.offsets, future.experts};
   options.mlp = source.trained.mlp;
+  if (source.routers.logits != nullptr) options.ahead_layers = source.routers.logits->ahead_layers();
   return options;
 }
 
 void score(const EvalArguments& arguments, const Source& source, Evaluated& evaluated) {
   const BatchSchedule schedule(source.trace, source.split.test, arguments.schedule);
   const RequestGroups future = collect_requests(source.trace, schedule);
-  EvalPanel panel(arguments.setup, options_of(arguments, source, future), future, schedule.tokens_max(),
+  EvalSetup setup = arguments.setup;
+  setup.router_control = source.routers.of_itself;
+  EvalPanel panel(setup, options_of(arguments, source, future), future, schedule.tokens_max(),
                   source.trained.use);
   const std::uint64_t steps = future.groups() / future.grid.layers;
   const bool shows_progress = !arguments.setup.quiet && isatty(STDERR_FILENO) != 0;
@@ -69,7 +80,7 @@ void score(const EvalArguments& arguments, const Source& source, Evaluated& eval
       std::fflush(stderr);
     };
   }
-  evaluate_trace(source.trace, schedule, panel.evaluation(), progress);
+  evaluate_trace(source.trace, schedule, source.routers.logits.get(), panel.evaluation(), progress);
   if (shows_progress) fmt::print(stderr, "\r\033[K");
   take_counts(panel, evaluated);
 }
@@ -104,6 +115,7 @@ std::string head(const EvalArguments& arguments, const Source& source) {
                       source.split.test.size(), source.split.train.size(),
                       source.train_trace.empty() ? "" : " from " + source.train_trace, source.split.skipped,
                       arguments.source.skip_flags);
+  text += routers_line(arguments.routers, source.routers);
   if (source.trained.mlp == nullptr) return text;
   return text + fmt::format("learned {}; {} sequences left out that it was trained on\n",
                             arguments.setup.predictor_file, source.learnt_sequences);
@@ -127,6 +139,7 @@ nlohmann::json provenance(const EvalArguments& arguments, const Source& source) 
     all["predictor_file"] = arguments.setup.predictor_file;
     all["sequences_learnt_from"] = source.learnt_sequences;
   }
+  add_routers_provenance(all, arguments.routers, source.routers);
   all["device"] = nullptr;
   return all;
 }

@@ -127,6 +127,13 @@ void EvalPanel::make_predictors(const EvalSetup& setup, const PredictorOptions& 
   }
   predictors_.push_back(make_predictor(control, options));
   if (options.ahead_layers == 0) return;
+  if (!setup.router_control) {
+    left_out_.emplace_back(
+        "control gate-ahead: the hidden states are rounded, and a router may choose otherwise on them; "
+        "expected "
+        "a trace recorded with --hidden-dtype fp32");
+    return;
+  }
   router_control_ = make_predictor(router_control, options);
   plan_.router_control = router_control_.get();
 }

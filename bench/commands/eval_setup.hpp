@@ -26,6 +26,7 @@ struct EvalSetup {
   std::optional<std::uint32_t> staging_slabs;  ///< absent: top-k
   std::uint64_t seed = 1;
   std::string predictor_file;  ///< empty: what learns does so from the training sequences
+  bool router_control = true;  ///< where routers are applied, each layer's own to its own input too
   bool quiet = false;
 };
 

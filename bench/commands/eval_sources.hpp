@@ -8,6 +8,7 @@
 
 #include "bench/commands/eval_setup.hpp"
 #include "bench/commands/replay_trace.hpp"
+#include "bench/commands/routers_option.hpp"
 #include "bench/report/forecast_rows.hpp"
 #include "runtime/engine/batch_schedule.hpp"
 
@@ -17,6 +18,7 @@ namespace prophet {
 struct EvalArguments {
   EvalSetup setup;
   TraceSetup source;
+  RoutersSetup routers;  ///< of a trace
   ScheduleOptions schedule;
   std::string device;  ///< of recorded routing sim:PROFILE, for lead times; of a live model where it runs
   std::string text;    ///< a live model reads it: source.model is its folder; empty, and so is ids: a trace

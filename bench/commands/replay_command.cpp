@@ -184,8 +184,10 @@ void add_replay_command(CLI::App& app) {
                    "and belady (bounds)")
       ->capture_default_str();
   command
-      ->add_option("--predictor", arguments->what.predictor,
-                   "none, static, previous-token, transition, history, mlp, oracle (bound)")
+      ->add_option(
+          "--predictor", arguments->what.predictor,
+          "none, static, previous-token, transition, history, gate-ahead (needs --routers), mlp, oracle "
+          "(bound)")
       ->capture_default_str();
   add_coverage_option(*command, arguments->coverage);
   command

@@ -87,6 +87,7 @@ std::string replay_preamble(const ReplaySetup& setup, LoadedReplay& loaded, cons
   if (const auto pinned = loaded.session->cuda_memory())
     text += pinned_line(*pinned, device.times_mean_something);
   if (loaded.session->cuda() != nullptr) text += crossover_line(loaded.session->cuda()->crossover_rows());
+  text += routers_line(setup.routers, loaded.routers);
   if (!setup.predictor_file.empty()) {
     text += fmt::format("learned {}; {} sequences left out that it was trained on\n", setup.predictor_file,
                         loaded.learnt_sequences);
@@ -132,6 +133,7 @@ nlohmann::json replay_provenance(const ReplaySetup& setup, LoadedReplay& loaded)
     provenance["predictor_file"] = setup.predictor_file;
     provenance["sequences_learnt_from"] = loaded.learnt_sequences;
   }
+  add_routers_provenance(provenance, setup.routers, loaded.routers);
   provenance["forecast_on"] = setup.forecast_on.value_or("auto");
   provenance["adapt"] = setup.adapt;
   provenance["graph"] = setup.graph;

@@ -108,6 +108,7 @@ void check_host_options(const ReplaySetup& setup) {
 
 void add_replay_options(CLI::App& command, ReplaySetup& setup) {
   add_trace_options(command, setup.source);
+  add_routers_options(command, setup.routers);
   command.add_option("--device", setup.device, "cpu, sim:PROFILE (see prophet profiles), cuda[:N]")
       ->capture_default_str();
   command.add_option(
@@ -218,6 +219,10 @@ std::unique_ptr<LoadedReplay> load_replay(const ReplaySetup& setup, bool learns)
     loaded->learnt_sequences = leave_out_learnt(setup.predictor_file, options.trained, loaded->source.trace,
                                                 loaded->source.split.test);
   }
+  // One layer at least: a sweep's baseline looks no further, whatever its rows do.
+  loaded->routers = load_routers(setup.routers, setup.source.trace, loaded->source,
+                                 std::max(1U, setup.lookahead_layers), false);
+  options.routers_ahead = loaded->routers.logits;
   options.training_progress = training_progress("parts of what is learned", setup.quiet);
   if (setup.adapt) options.adapt_rate = mlp_adapt_rate;
   loaded->session = std::make_unique<ReplaySession>(loaded->source.trace, loaded->source.split, workload,

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "bench/commands/replay_trace.hpp"
+#include "bench/commands/routers_option.hpp"
 #include "runtime/engine/replay_session.hpp"
 
 namespace prophet {
@@ -15,6 +16,7 @@ namespace prophet {
 /// The options that `replay` and `sweep` share.
 struct ReplaySetup {
   TraceSetup source;
+  RoutersSetup routers;
   std::string device = "cpu";
   std::string expert_dtype;  ///< empty: as the model ships
   std::uint64_t steps = 0;
@@ -47,6 +49,7 @@ void add_replay_options(CLI::App& command, ReplaySetup& setup);
 struct LoadedReplay {
   std::size_t learnt_sequences = 0;  ///< left out, since --predictor-file has learned from them
   TraceToReplay source;
+  LoadedRouters routers;
   std::uint64_t default_steps_applied = 0;  ///< of the cpu device, when --steps was not given
   std::unique_ptr<ReplaySession> session;
 };

@@ -108,7 +108,7 @@ class Table {
   void finish_cell(const ReplayCase& like) {
     if (!has(on_demand_lru_like(like))) add(session_.on_demand_lru(like), like, true);
     if (with_baselines_) {
-      for (const ReplayCase& what : baseline_cases(like)) {
+      for (const ReplayCase& what : baseline_cases(like, session_.routers_ahead() != nullptr)) {
         if (!has(what)) add(session_.run(what), what, true);
       }
       return;
@@ -240,7 +240,8 @@ void add_sweep_command(CLI::App& app) {
   command->add_flag(
       "--baselines", arguments->baselines,
       "Beside every cell what others do and what bounds it: static placement; the same with misses on the "
-      "host; LRU with all that history names prefetched; the one-step oracle; Belady with oracle prefetch");
+      "host; LRU with all that history names prefetched, and with --routers all that the next layer's router "
+      "names; the one-step oracle; Belady with oracle prefetch");
   command->callback([arguments] { sweep(*arguments); });
 }
 

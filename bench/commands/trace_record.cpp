@@ -19,13 +19,21 @@ namespace {
 struct RecordArguments {
   LiveSetup live;
   std::string out;
+  std::string hidden_dtype = "bf16";
   bool force = false;
   TraceProvenance provenance;
 };
 
-RecordedShape shape_of(const DecoderConfig& config, bool hidden) {
+HiddenDtype parse_hidden_dtype(const std::string& name) {
+  if (name == "bf16") return HiddenDtype::bf16;
+  if (name == "fp32") return HiddenDtype::fp32;
+  throw Error(ErrorCode::usage, fmt::format("--hidden-dtype {}: expected bf16 or fp32", name));
+}
+
+RecordedShape shape_of(const DecoderConfig& config, const RecordArguments& arguments) {
   RecordedShape shape = recorded_shape_of(config);
-  shape.hidden_size = hidden ? config.architecture.hidden_size : 0;
+  shape.hidden_size = arguments.live.records_hidden ? config.architecture.hidden_size : 0;
+  shape.hidden_dtype = parse_hidden_dtype(arguments.hidden_dtype);
   return shape;
 }
 
@@ -46,6 +54,7 @@ TraceProvenance provenance_of(const RecordArguments& arguments, const LiveWeight
 
 void record(RecordArguments& arguments) {
   check_output(arguments.out, arguments.force);
+  (void)parse_hidden_dtype(arguments.hidden_dtype);
   if (std::filesystem::path(arguments.out).extension() != ".ptrace") {
     throw Error(
         ErrorCode::usage,
@@ -59,7 +68,7 @@ void record(RecordArguments& arguments) {
   }
   const auto loaded = load_live(arguments.live);
   LiveSession& session = *loaded->session;
-  TraceRecorder recorder(shape_of(session.weights().config(), arguments.live.records_hidden));
+  TraceRecorder recorder(shape_of(session.weights().config(), arguments));
   ReplayCase all;
   all.slabs = session.weights().config().shape.grid.size();
   const LiveRow row = session.run(all, {}, &recorder);
@@ -92,8 +101,15 @@ void add_trace_record(CLI::App& trace) {
       .add_option("--text-prompt", arguments->live.text_prompt_tokens,
                   "Tokens at the front of each --text-file that count as its prompt")
       ->capture_default_str();
-  command.add_flag("--hidden", arguments->live.records_hidden,
-                   "Write the routers' inputs too, to OUT.hidden (bf16)");
+  auto* const hidden = command.add_flag("--hidden", arguments->live.records_hidden,
+                                        "Write the routers' inputs too, to OUT.hidden: replays apply routers "
+                                        "to them (--routers)");
+  command
+      .add_option("--hidden-dtype", arguments->hidden_dtype,
+                  "bf16, rounded, or fp32: as the routers had them, so that a replay hears exactly what the "
+                  "live model does")
+      ->capture_default_str()
+      ->needs(hidden);
   command.add_option("--name", arguments->provenance.model, "Name of the model; default: that of its folder");
   command.add_option("--source", arguments->provenance.source, "Who recorded it; default: this program");
   command.add_option("--licence", arguments->provenance.licence, "SPDX expression")->default_val("unknown");

@@ -10,8 +10,9 @@
 #include "runtime/device/buffer_view.hpp"
 
 /// The operations that a live model's step is made of, beside ExpertOp: each is one kernel, whose header in
-/// kernels/ has the formula and the order of its sums. Devices with bytes compute them; the sim refuses them
-/// with Error{usage}, as it has nothing to compute with.
+/// kernels/ has the formula and the order of its sums. Devices with bytes compute them. The sim has nothing
+/// to compute with: it takes those that a replay submits, in whose time they count, and refuses the others
+/// with Error{usage}.
 ///
 /// All views are of device memory, begin on the size of what they hold (fp32 and u32 on 4 bytes) and may be
 /// larger than the shape in brackets asks for; activations are fp32, ids and positions are 32 bits. What is
@@ -52,10 +53,12 @@ struct NormOp {
   float epsilon = 0;
 };
 
-/// output[t] = (accumulate ? output[t] : 0) + weights * input[t] + bias: kernels/linear.hpp.
+/// output[t] = (accumulate ? output[t] : 0) + weights * input[t] + bias: kernels/linear.hpp. The sim takes
+/// it.
 struct LinearOp {
   static constexpr const char* name = "linear";
   using is_model_op = void;
+  using takes_simulated_time = void;
   WeightMatrix weights;
   BufferView bias;    ///< [weights.rows] in weights.format, or BufferView{}
   BufferView input;   ///< [tokens, weights.columns]

@@ -157,10 +157,13 @@ ForecastTally ForecastEvaluation::control() const {
   return all;
 }
 
-void evaluate_trace(const RoutingTrace& trace, BatchSchedule schedule, ForecastEvaluation& evaluation,
+void evaluate_trace(const RoutingTrace& trace, BatchSchedule schedule, const RecordedLogits* routers,
+                    ForecastEvaluation& evaluation,
                     const std::function<void(std::uint64_t steps_done)>& progress) {
   const TraceShape& shape = trace.shape();
   std::vector<ExpertId> chosen(std::size_t{schedule.tokens_max()} * shape.top_k);
+  const std::uint32_t routers_max = routers == nullptr ? 0 : routers->routers(LayerId{0});
+  std::vector<float> logits(std::size_t{routers_max} * schedule.lanes() * shape.grid.experts);
   while (schedule.next()) {
     RoutedLayer routed;
     routed.kind = schedule.kind();
@@ -169,6 +172,7 @@ void evaluate_trace(const RoutingTrace& trace, BatchSchedule schedule, ForecastE
     for (std::uint32_t l = 0; l < shape.grid.layers; ++l) {
       routed.layer = LayerId{l};
       read_choices(trace, routed.layer, routed.tokens, std::span(chosen).first(routed.chosen.size()));
+      if (routers != nullptr) routed.ahead = routers->read(routed.layer, routed.tokens, routers_max, logits);
       evaluation.on_layer(routed);
     }
     if (progress && evaluation.decode_steps() % progress_steps == 0) progress(evaluation.decode_steps());

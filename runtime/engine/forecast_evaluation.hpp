@@ -10,6 +10,7 @@
 #include "runtime/engine/batch_schedule.hpp"
 #include "runtime/engine/layer_requests.hpp"
 #include "runtime/engine/live/routing_sink.hpp"
+#include "runtime/engine/recorded_logits.hpp"
 #include "runtime/engine/resident_experts.hpp"
 
 namespace prophet {
@@ -95,9 +96,10 @@ class ForecastEvaluation final : public RoutingSink {
   std::uint64_t decode_tokens_ = 0;
 };
 
-/// Shows the evaluation every pass of a schedule. `progress` is told of the decode steps done now and then;
-/// may be empty.
-void evaluate_trace(const RoutingTrace& trace, BatchSchedule schedule, ForecastEvaluation& evaluation,
+/// Shows the evaluation every pass of a schedule, and what `routers` say of its decode steps; null: nothing
+/// is known. `progress` is told of the decode steps done now and then; may be empty.
+void evaluate_trace(const RoutingTrace& trace, BatchSchedule schedule, const RecordedLogits* routers,
+                    ForecastEvaluation& evaluation,
                     const std::function<void(std::uint64_t steps_done)>& progress);
 
 }  // namespace prophet

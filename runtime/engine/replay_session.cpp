@@ -133,6 +133,8 @@ std::shared_ptr<const MlpModel> ReplaySession::mlp_model() {
 std::unique_ptr<Predictor> ReplaySession::predictor(Device& device, const ReplayCase& what) {
   PredictorOptions predictor_options = learner_options();
   predictor_options.lanes = what.batch;
+  if (routers_ahead() != nullptr)
+    predictor_options.ahead_layers = std::min(what.lookahead_layers, routers_ahead()->ahead_layers());
   if (what.predictor == "mlp") {
     predictor_options.mlp = mlp_model();
     predictor_options.device = &device;
@@ -182,6 +184,8 @@ ReplayRow ReplaySession::run_on(Device& device, const HostStore& store, const Re
   engine.miss.tokens_max = steps.lanes();
   engine.captured_tokens = options_.graph == GraphUse::off ? 0 : steps.lanes();
   ReplayedModel model(device, trace_, workload_, steps.tokens_max(), options_.seed);
+  if (routers_ahead() != nullptr && forecaster != nullptr && forecaster->wants_ahead() != 0)
+    model.apply_routers_ahead(*routers_ahead(), forecaster->wants_ahead(), steps.lanes());
   std::unique_ptr<EvictionPolicy> eviction = policy(what);
   PolicyEstimates estimates(
       *eviction, what.batch, [&]() -> const UseModel& { return use_model(); },

@@ -18,6 +18,7 @@
 #include "runtime/device/decorators/recording_device.hpp"
 #include "runtime/device/make_device.hpp"
 #include "runtime/engine/batch_schedule.hpp"
+#include "runtime/engine/recorded_logits.hpp"
 #include "runtime/engine/replay_row.hpp"
 #include "runtime/engine/step_loop.hpp"
 #include "runtime/engine/workload.hpp"
@@ -49,6 +50,9 @@ struct SessionOptions {
   /// sequences, when it is first needed, with this told of it.
   TrainedPredictor trained;
   TrainingProgress training_progress;
+  /// What routers ahead say of the trace's recorded hidden states, for predictors that listen; null: not
+  /// known.
+  std::shared_ptr<const RecordedLogits> routers_ahead;
   float adapt_rate = 0;                            ///< of predictor `mlp`; see MlpOptions
   ForecastOn forecast_on = ForecastOn::automatic;  ///< likewise
   bool record_timeline = false;                    ///< keep the operations of every run, for write_timeline
@@ -86,6 +90,8 @@ class ReplaySession {
   /// provenance. REQUIRES: options.record_timeline.
   void write_timeline(const std::string& path, const std::string& provenance = "{}") const;
 
+  /// Null where the trace's hidden states are not known.
+  [[nodiscard]] const RecordedLogits* routers_ahead() const noexcept { return options_.routers_ahead.get(); }
   [[nodiscard]] const Workload& workload() const noexcept { return workload_; }
   [[nodiscard]] const DeviceInfo& device_info() const noexcept { return device_->info(); }
   /// The device itself where it is, or records, a cuda device; nullptr on others.

@@ -50,11 +50,22 @@ void ReplayedModel::launch_dense(LayerId layer, std::span<const StepToken> token
   op.hidden_size = workload_.hidden_size;
   op.flops = workload_.dense_flops_per_token * op.tokens;
   device_.launch(compute, op, layer.value);
+  if (routers_ahead_) routers_ahead_->launch(layer, tokens, hidden(op.tokens), compute);
+}
+
+void ReplayedModel::apply_routers_ahead(const RecordedLogits& logits, std::uint32_t ahead_layers,
+                                        std::uint32_t lanes) {
+  routers_ahead_ = std::make_unique<ReplayedRouters>(device_, logits, workload_, ahead_layers, lanes);
 }
 
 void ReplayedModel::read_routing(LayerId layer, std::span<const StepToken> tokens,
                                  std::span<ExpertId> chosen) {
   read_choices(trace_, layer, tokens, chosen);
+  if (routers_ahead_) routers_ahead_->read(layer, tokens);
+}
+
+LogitsAhead ReplayedModel::logits_ahead(LayerId, std::uint32_t) {
+  return routers_ahead_ ? routers_ahead_->logits() : LogitsAhead{};
 }
 
 ExpertOp ReplayedModel::expert(std::uint32_t tokens, std::uint32_t first_output, std::uint32_t rows) const {
@@ -90,7 +101,7 @@ std::uint64_t ReplayedModel::outputs_checksum(std::uint32_t tokens) {
 
 std::uint64_t ReplayedModel::device_bytes() const noexcept {
   return dense_.view().size_bytes + lookup_.view().size_bytes + hidden_.view().size_bytes +
-         outputs_.view().size_bytes;
+         outputs_.view().size_bytes + (routers_ahead_ ? routers_ahead_->device_bytes() : 0);
 }
 
 std::unique_ptr<CapturedSteps> ReplayedModel::captured_steps(Device& device, const HostStore& store,

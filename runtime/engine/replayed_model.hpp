@@ -5,6 +5,7 @@
 #include <span>
 
 #include "runtime/device/handles.hpp"
+#include "runtime/engine/replayed_routers.hpp"
 #include "runtime/engine/step_model.hpp"
 #include "runtime/trace/routing_trace.hpp"
 
@@ -20,10 +21,16 @@ class ReplayedModel final : public StepModel {
   ReplayedModel(Device& device, const RoutingTrace& trace, const Workload& workload, std::uint32_t tokens_max,
                 std::uint64_t seed);
 
+  /// Decode steps of at most `lanes` tokens apply the routers of the next `ahead_layers` layers to each
+  /// layer's input: what they say is in `logits`, which must outlive the model. Before the first step. Throws
+  /// Error{out_of_memory}.
+  void apply_routers_ahead(const RecordedLogits& logits, std::uint32_t ahead_layers, std::uint32_t lanes);
+
   [[nodiscard]] const Workload& workload() const noexcept override { return workload_; }
   void begin(std::span<const StepToken>, StreamId) override {}
   void launch_dense(LayerId layer, std::span<const StepToken> tokens, StreamId compute) override;
   void read_routing(LayerId layer, std::span<const StepToken> tokens, std::span<ExpertId> chosen) override;
+  [[nodiscard]] LogitsAhead logits_ahead(LayerId layer, std::uint32_t tokens) override;
   [[nodiscard]] ExpertOp expert(std::uint32_t tokens, std::uint32_t first_output,
                                 std::uint32_t rows) const override;
   void launch_combine(LayerId layer, std::span<const std::uint32_t> slots, std::uint32_t tokens,
@@ -65,6 +72,7 @@ class ReplayedModel final : public StepModel {
   Buffer hidden_;
   Buffer outputs_;
   Buffer host_hidden_;
+  std::unique_ptr<ReplayedRouters> routers_ahead_;  ///< null: none are applied
 };
 
 }  // namespace prophet

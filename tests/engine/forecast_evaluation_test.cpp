@@ -115,7 +115,7 @@ TEST_F(ForecastEvaluations, CountEveryForecastAgainstTheLayerItWasFor) {
   Babbler babbler(seed);
   std::vector<Predictor*> panel{&babbler};
   ForecastEvaluation evaluation(plan, top_k, schedule.tokens_max(), panel, resident);
-  evaluate_trace(trace, schedule, evaluation, {});
+  evaluate_trace(trace, schedule, nullptr, evaluation, {});
 
   const std::vector<LayerRun> runs = runs_of(trace, schedule);
   std::map<std::pair<std::size_t, std::uint32_t>, ForecastTally>
@@ -175,7 +175,7 @@ TEST_F(ForecastEvaluations, OfAnOracleReadExactlyOneAcrossPromptsAndInBatches) {
     plan.ahead = {1, 2, layers};
     ResidentExperts resident(grid, {10, top_k}, std::make_unique<LruPolicy>(grid));
     ForecastEvaluation evaluation(plan, top_k, schedule.tokens_max(), panel, resident);
-    evaluate_trace(trace, schedule, evaluation, {});
+    evaluate_trace(trace, schedule, nullptr, evaluation, {});
     for (std::size_t a = 0; a < plan.ahead.size(); ++a) {
       for (std::uint32_t l = 0; l < layers; ++l) {
         const ForecastTally& tally = evaluation.tally(0, a, LayerId{l});
@@ -204,7 +204,7 @@ TEST_F(ForecastEvaluations, OfWhatIsNeverSaidAreNoNoughts) {
   std::vector<Predictor*> panel{&silent};
   ResidentExperts resident(grid, {10, top_k}, std::make_unique<LruPolicy>(grid));
   ForecastEvaluation evaluation({}, top_k, schedule.tokens_max(), panel, resident);
-  evaluate_trace(trace, schedule, evaluation, {});
+  evaluate_trace(trace, schedule, nullptr, evaluation, {});
   EXPECT_GT(evaluation.decode_steps(), 0U);
   EXPECT_EQ(evaluation.within_step(0, 0).recall_at_k(), std::nullopt);
 }

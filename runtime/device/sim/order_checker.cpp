@@ -27,6 +27,10 @@ OrderChecker::Uses OrderChecker::uses_of(const CombineOp& op) {
   return {"combine operation", {op.outputs, {}}, op.hidden};
 }
 
+OrderChecker::Uses OrderChecker::uses_of(const LinearOp& op) {
+  return {"linear operation", {op.weights.data, op.input}, op.output};
+}
+
 /// The weights are one buffer, of which w1 stands for all.
 OrderChecker::Uses OrderChecker::uses_of(const PredictOp& op) {
   return {"predict operation", {op.w1, op.ids}, op.logits};

@@ -47,6 +47,7 @@ class OrderChecker {
   static Uses uses_of(const DenseOp& op);
   static Uses uses_of(const ExpertOp& op);
   static Uses uses_of(const CombineOp& op);
+  static Uses uses_of(const LinearOp& op);
   static Uses uses_of(const PredictOp& op);
   template <ModelOp Op>
   static Uses uses_of(const Op& op);

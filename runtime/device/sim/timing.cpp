@@ -75,6 +75,11 @@ Timing::Reads Timing::reads(const CombineOp& op) {
   return {op.name, fp32_bytes(op.slots.size(), op.hidden_size), 0};
 }
 
+Timing::Reads Timing::reads(const LinearOp& op) {
+  const std::uint64_t products = std::uint64_t{op.tokens} * op.weights.rows * op.weights.columns;
+  return {op.name, bytes_of(op) + fp32_bytes(op.tokens, op.weights.columns), 2 * products};
+}
+
 /// One kernel adds rows of w1, the next multiplies by w2.
 Timing::Reads Timing::reads(const PredictOp& op) {
   const std::uint64_t added = std::uint64_t{op.groups} * op.lanes * op.ids_per_group * op.hidden;

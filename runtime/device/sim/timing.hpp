@@ -59,6 +59,7 @@ class Timing {
   static Reads reads(const DenseOp& op);
   static Reads reads(const ExpertOp& op);
   static Reads reads(const CombineOp& op);
+  static Reads reads(const LinearOp& op);
   static Reads reads(const PredictOp& op);
   static Reads reads(const ModelOp auto& op) { return {op.name, 0, 0}; }  // the device has refused it
   [[nodiscard]] std::uint64_t jittered(double duration_ns);

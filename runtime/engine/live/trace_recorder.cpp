@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
 #include <utility>
 
 #include "kernels/expert_quantise.hpp"
 #include "prophet/error.hpp"
 #include "prophet/limits.hpp"
-#include "runtime/trace/hidden_states.hpp"
 #include "runtime/trace/trace_writer.hpp"
 
 namespace prophet {
@@ -68,10 +68,11 @@ void TraceRecorder::account(std::uint64_t bytes) {
 /// Makes room for the tokens of a pass, whose layers come one after another.
 void TraceRecorder::begin_pass(std::span<const StepToken> tokens) {
   const std::size_t choices = std::size_t{shape_.grid.layers} * shape_.top_k;
-  const std::size_t values = std::size_t{shape_.grid.layers} * shape_.hidden_size;
+  const std::size_t hidden_bytes =
+      std::size_t{shape_.grid.layers} * shape_.hidden_size * hidden_value_bytes(shape_.hidden_dtype);
   const std::size_t ahead = no_choices().row_ids();
   account(tokens.size() *
-          (choices * (sizeof(std::uint16_t) + sizeof(float)) + (values + ahead) * sizeof(std::uint16_t)));
+          (choices * (sizeof(std::uint16_t) + sizeof(float)) + hidden_bytes + ahead * sizeof(std::uint16_t)));
   pass_.clear();
   for (const StepToken& token : tokens) {
     if (token.lane.index() >= running_.size()) running_.resize(token.lane.index() + 1);
@@ -84,7 +85,7 @@ void TraceRecorder::begin_pass(std::span<const StepToken> tokens) {
     pass_.push_back({running, sequence.tokens++});
     sequence.ids.resize(sequence.tokens * choices);
     sequence.weights.resize(sequence.tokens * choices);
-    sequence.hidden.resize(sequence.tokens * values);
+    sequence.hidden.resize(sequence.tokens * hidden_bytes);
     sequence.ahead.resize(sequence.tokens * ahead, AheadChoices::none);
   }
 }
@@ -92,7 +93,6 @@ void TraceRecorder::begin_pass(std::span<const StepToken> tokens) {
 void TraceRecorder::on_layer(const RoutedLayer& routed) {
   if (routed.layer.value == 0) begin_pass(routed.tokens);
   const std::size_t k = shape_.top_k;
-  const std::size_t width = shape_.hidden_size;
   for (std::size_t t = 0; t < pass_.size(); ++t) {
     Sequence& sequence = sequences_[pass_[t].sequence];
     const std::size_t at = pass_[t].row * shape_.grid.layers + routed.layer.index();
@@ -100,10 +100,27 @@ void TraceRecorder::on_layer(const RoutedLayer& routed) {
       sequence.ids[at * k + r] = static_cast<std::uint16_t>(routed.chosen[t * k + r].value);
       sequence.weights[at * k + r] = routed.weights[t * k + r];
     }
-    for (std::size_t h = 0; h < width; ++h)
-      sequence.hidden[at * width + h] = kernels::encode_bf16(routed.hidden[t * width + h]);
   }
+  if (shape_.hidden_size != 0) keep_hidden(routed);
   if (shape_.ahead_ranks != 0) keep_ahead(routed);
+}
+
+void TraceRecorder::keep_hidden(const RoutedLayer& routed) {
+  const std::size_t width = shape_.hidden_size;
+  const std::size_t row_bytes = width * hidden_value_bytes(shape_.hidden_dtype);
+  for (std::size_t t = 0; t < pass_.size(); ++t) {
+    const std::size_t at = pass_[t].row * shape_.grid.layers + routed.layer.index();
+    std::byte* const kept = sequences_[pass_[t].sequence].hidden.data() + at * row_bytes;
+    const std::span<const float> values = routed.hidden.subspan(t * width, width);
+    if (shape_.hidden_dtype == HiddenDtype::fp32) {
+      std::memcpy(kept, values.data(), row_bytes);
+      continue;
+    }
+    for (std::size_t h = 0; h < width; ++h) {
+      const std::uint16_t bits = kernels::encode_bf16(values[h]);
+      std::memcpy(kept + h * sizeof bits, &bits, sizeof bits);
+    }
+  }
 }
 
 void TraceRecorder::keep_ahead(const RoutedLayer& routed) {
@@ -169,8 +186,8 @@ RoutingTrace TraceRecorder::trace(const TraceProvenance& provenance, std::span<c
 }
 
 void TraceRecorder::write_hidden(const std::filesystem::path& path) const {
-  HiddenStatesWriter writer(path, {shape_.grid.layers, shape_.hidden_size, HiddenDtype::bf16});
-  for (const Sequence& sequence : sequences_) writer.append(std::as_bytes(std::span(sequence.hidden)));
+  HiddenStatesWriter writer(path, {shape_.grid.layers, shape_.hidden_size, shape_.hidden_dtype});
+  for (const Sequence& sequence : sequences_) writer.append(sequence.hidden);
   writer.finish();
 }
 

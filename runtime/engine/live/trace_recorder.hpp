@@ -11,6 +11,7 @@
 #include "runtime/engine/live/continuous_decode.hpp"
 #include "runtime/engine/live/routing_sink.hpp"
 #include "runtime/model/decoder_config.hpp"
+#include "runtime/trace/hidden_states.hpp"
 #include "runtime/trace/routing_trace.hpp"
 
 namespace prophet {
@@ -20,6 +21,7 @@ struct RecordedShape {
   ExpertGrid grid;
   std::uint32_t top_k = 0;
   std::uint32_t hidden_size = 0;                 ///< of the router's inputs; 0: they are not kept
+  HiddenDtype hidden_dtype = HiddenDtype::bf16;  ///< bf16, or fp32: as the router had them
   std::uint32_t ahead_layers = 0;                ///< routers of so many coming layers are kept, by
   std::uint32_t ahead_ranks = 0;                 ///< so many first choices of each; 0: none is
   std::vector<std::uint32_t> moe_layer_numbers;  ///< [layers] among all layers of the model, ascending
@@ -30,7 +32,7 @@ struct RecordedShape {
 
 /// Keeps what a live model's routers decide, token by token, until it is written as a trace. A sequence is
 /// what a lane runs from one first token to the next; sequences stand in the order in which they began, which
-/// is that of the requests. Memory: 6 bytes a choice and 2 a hidden value, up to
+/// is that of the requests. Memory: 6 bytes a choice and 2 or 4 a hidden value, up to
 /// limits::recorded_bytes_max, 2 for each choice of a router ahead, and as much again for choices while the
 /// trace is made.
 class TraceRecorder final : public RoutingSink {
@@ -42,7 +44,7 @@ class TraceRecorder final : public RoutingSink {
   void on_layer(const RoutedLayer& routed) override;
 
   /// Writes the trace with the routers' weights (bf16 where that loses nothing, else fp32) and, where hidden
-  /// states were kept, a sidecar beside it named as the trace with ".hidden" at the end (bf16). The first
+  /// states were kept, a sidecar beside it named as the trace with ".hidden" at the end. The first
   /// prompt.size() tokens of each request's sequence are its prompt; one that its continuation ended is
   /// flagged as finished. The last token of a continuation was never read, so no router saw it. Throws
   /// Error{bad_input} when nothing was recorded or the disk refuses.
@@ -60,10 +62,10 @@ class TraceRecorder final : public RoutingSink {
  private:
   struct Sequence {
     std::size_t tokens = 0;
-    std::vector<std::uint16_t> ids;     ///< [tokens, layers, top_k]
-    std::vector<float> weights;         ///< as ids
-    std::vector<std::uint16_t> hidden;  ///< [tokens, layers, hidden_size] bf16
-    std::vector<std::uint16_t> ahead;   ///< [tokens, layers, ahead_layers, ahead_ranks]
+    std::vector<std::uint16_t> ids;    ///< [tokens, layers, top_k]
+    std::vector<float> weights;        ///< as ids
+    std::vector<std::byte> hidden;     ///< [tokens, layers, hidden_size] in hidden_dtype
+    std::vector<std::uint16_t> ahead;  ///< [tokens, layers, ahead_layers, ahead_ranks]
   };
 
   /// Where a token of the running pass is kept.
@@ -74,6 +76,7 @@ class TraceRecorder final : public RoutingSink {
 
   void begin_pass(std::span<const StepToken> tokens);
   void account(std::uint64_t bytes);
+  void keep_hidden(const RoutedLayer& routed);
   void keep_ahead(const RoutedLayer& routed);
   [[nodiscard]] AheadChoices no_choices() const;
   void write_hidden(const std::filesystem::path& path) const;

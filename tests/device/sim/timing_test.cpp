@@ -87,6 +87,21 @@ TEST(SimTiming, AForecastTakesTwoLaunchesAndItsBytes) {
   EXPECT_EQ(sim.device->now_ns(), 2 * 50U + 16U);
 }
 
+TEST(SimTiming, AProductTakesALaunchAndItsBytes) {
+  GpuProfile profile = plain_profile();
+  profile.launch_latency_ns = 50;
+  Sim sim(profile);
+  LinearOp op;
+  op.weights = {sim.arena.slice(0, 10 * 20 * 2), kernels::FloatFormat::bf16, 10, 20};
+  op.input = sim.arena.slice(1024, 3 * 20 * 4);
+  op.output = sim.output.slice(0, 3 * 10 * 4);
+  op.tokens = 3;
+  sim.device->launch(sim.compute, op, 0);
+  sim.device->synchronize();
+  // 400 bytes of weights and 240 of inputs, at ten bytes a nanosecond.
+  EXPECT_EQ(sim.device->now_ns(), 50U + 64U);
+}
+
 TEST(SimTiming, IndependentStreamsOverlapAndDependentOnesDoNot) {
   Sim sim;
   sim.up(sim.demand, 0, 1000);
