@@ -1,5 +1,5 @@
-// Prefetch in chunks so small that the host cannot keep the link busy with them: what it costs is known, and is
-// at most a percent more than it saves.
+// Prefetch in chunks so small that the host cannot keep the link busy with them: what it costs is known, and
+// is at most a percent more than it saves.
 #include <gtest/gtest.h>
 
 #include <numeric>
