@@ -8,8 +8,8 @@
 
 namespace prophet {
 
-/// How many experts of a layer a forecast names, from `text`: a number from 1 on, or "all"; at most all that a
-/// layer has. Throws Error{usage} for anything else.
+/// How many experts of a layer a forecast names, from `text`: a number from 1 on, or "all"; at most all that
+/// a layer has. Throws Error{usage} for anything else.
 [[nodiscard]] std::uint32_t parse_coverage(const std::string& text, const ExpertGrid& grid);
 
 /// The same where nothing may be said: 0 for an empty text.
