@@ -16,8 +16,8 @@ std::uint32_t checked(std::uint32_t ahead_layers, const ExpertGrid& grid) {
   if (ahead_layers == 0) {
     throw Error(ErrorCode::usage,
                 "predictor gate-ahead: applies routers to hidden states, which recorded routing has not: "
-                "expected --routers with a trace that was recorded with --hidden, or a live model (prophet "
-                "generate, prophet eval-predictor --text), and at least one layer ahead");
+                "expected a live model (prophet generate, prophet eval-predictor --text), or --routers with "
+                "a trace that was recorded with --hidden, and at least one layer ahead");
   }
   return std::min(ahead_layers, std::max(2U, grid.layers) - 1);
 }

@@ -58,8 +58,8 @@ Made make_mlp(std::string_view name, const PredictorOptions& options) {
     throw Error(
         ErrorCode::usage,
         "predictor mlp: has learned from routers applied to hidden states, which recorded routing has "
-        "not: expected --routers with a trace that was recorded with --hidden, a live model (prophet "
-        "generate, prophet eval-predictor --text), or what was learned without routers");
+        "not: expected a live model (prophet generate, prophet eval-predictor --text), --routers with a "
+        "trace that was recorded with --hidden, or what was learned without routers");
   }
   Device* const nets_on = runs_on_device(options) ? options.device : nullptr;
   return std::make_unique<MlpPredictor>(

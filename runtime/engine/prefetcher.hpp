@@ -32,7 +32,7 @@ struct PrefetchOptions {
   std::uint32_t ranked_experts = 0;    ///< of a forecast, so many are put in order; 0: all
   PrefetchRule rule = PrefetchRule::named;
   double link_bytes_per_s = 0;  ///< `paying`: as measured; not 0
-  ChunkCost chunk{};              ///< `paying`: as measured; zeros: what its bytes take
+  ChunkCost chunk{};            ///< `paying`: as measured; zeros: what its bytes take
   double wasted_price = 0.15;   ///< `paying`: of a wasted byte, in bytes of stall
 };
 
