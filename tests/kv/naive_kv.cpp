@@ -19,12 +19,15 @@ NaiveKv::NaiveKv(const KvCache& real, std::uint32_t vocabulary, KvEvents& events
       owners_(real.pool().page_pool().grid().pages(), none),
       released_(owners_.size()),
       page_tokens_max_(1) {
-  for (const KvGroup& group : real.geometry().groups) page_tokens_max_ = std::max(page_tokens_max_, group.page_tokens);
+  for (const KvGroup& group : real.geometry().groups)
+    page_tokens_max_ = std::max(page_tokens_max_, group.page_tokens);
   device_.resize(owners_.size() * page_tokens_max_);
   host_.resize(std::size_t{real.host().size()} * page_tokens_max_);
 }
 
-void NaiveKv::fail(const std::string& what) const { throw std::logic_error("differs from the naive model: " + what); }
+void NaiveKv::fail(const std::string& what) const {
+  throw std::logic_error("differs from the naive model: " + what);
+}
 
 std::uint32_t NaiveKv::block_pages(std::uint32_t group) const {
   return group < groups() ? kind(group).layers : real_.geometry().state_pages();
@@ -149,7 +152,8 @@ std::uint32_t NaiveKv::shared(const std::vector<std::uint32_t>& prompt, std::uin
 std::uint32_t NaiveKv::shared(const std::vector<std::uint32_t>& history) const {
   if (!real_.options().prefix_caching) return 0;
   const auto most = static_cast<std::uint32_t>(history.size() - 2);
-  for (std::uint32_t tokens = most / page_tokens_max_ * page_tokens_max_; tokens > 0; tokens -= page_tokens_max_) {
+  for (std::uint32_t tokens = most / page_tokens_max_ * page_tokens_max_; tokens > 0;
+       tokens -= page_tokens_max_) {
     bool has_all = true;
     for (std::size_t g = 0; g < groups() && has_all; ++g) {
       // With a window of one token vLLM still wants the page before.
@@ -168,7 +172,8 @@ void NaiveKv::admitted(const std::vector<std::uint32_t>& prompt, std::uint32_t c
   const std::vector<std::uint32_t> history = history_of(prompt, key);
   const std::uint32_t start = shared(history);
   const auto tokens = std::min(chunk, static_cast<std::uint32_t>(prompt.size()) - start);
-  const bool has_place = std::any_of(sequences_.begin(), sequences_.end(), [](const auto& s) { return !s.alive; });
+  const bool has_place =
+      std::any_of(sequences_.begin(), sequences_.end(), [](const auto& s) { return !s.alive; });
   Sequence sequence;
   sequence.alive = true;
   sequence.named = real_.options().prefix_caching;
@@ -197,11 +202,13 @@ void NaiveKv::admitted(const std::vector<std::uint32_t>& prompt, std::uint32_t c
     }
   }
   sequences_[answer->sequence.index()] = sequence;
-  extend(answer->sequence, {history.begin() + start + 1, history.begin() + start + 1 + tokens}, sequence.named);
+  extend(answer->sequence, {history.begin() + start + 1, history.begin() + start + 1 + tokens},
+         sequence.named);
 }
 
 void NaiveKv::admitted_unnamed(std::uint32_t tokens, const std::optional<KvAdmitted>& answer) {
-  const bool has_place = std::any_of(sequences_.begin(), sequences_.end(), [](const auto& s) { return !s.alive; });
+  const bool has_place =
+      std::any_of(sequences_.begin(), sequences_.end(), [](const auto& s) { return !s.alive; });
   Sequence sequence;
   sequence.alive = true;
   sequence.named = false;
@@ -234,7 +241,8 @@ std::uint32_t NaiveKv::pages_wanted(const Sequence& sequence, std::uint32_t toke
 std::uint32_t NaiveKv::pages_left(const Sequence& sequence) const {
   std::uint32_t pages = 0;
   for (std::size_t g = 0; g < groups(); ++g) {
-    for (std::uint32_t b = 0; b < first_needed(g, static_cast<std::uint32_t>(sequence.history.size() - 1)); ++b) {
+    for (std::uint32_t b = 0; b < first_needed(g, static_cast<std::uint32_t>(sequence.history.size() - 1));
+         ++b) {
       const std::uint32_t block = sequence.tables[g][b];
       pages += block != none && blocks_[block].references == 1 ? kind(g).layers : 0;
     }
@@ -249,7 +257,8 @@ std::int64_t NaiveKv::pages_to_append(KvSequenceId id, std::uint32_t tokens) con
 
 void NaiveKv::leave_window(Sequence& sequence) {
   for (std::size_t g = 0; g < groups(); ++g) {
-    for (std::uint32_t b = first_needed(g, static_cast<std::uint32_t>(sequence.history.size() - 1)); b-- > 0;) {
+    for (std::uint32_t b = first_needed(g, static_cast<std::uint32_t>(sequence.history.size() - 1));
+         b-- > 0;) {
       std::uint32_t& block = sequence.tables[g][b];
       if (block == none) continue;
       release(block);
@@ -278,7 +287,8 @@ void NaiveKv::appended_unnamed(KvSequenceId id, std::uint32_t tokens, const KvAp
   grow(id, nodes, false, answer);
 }
 
-void NaiveKv::grow(KvSequenceId id, const std::vector<std::uint32_t>& nodes, bool named, const KvAppended& answer) {
+void NaiveKv::grow(KvSequenceId id, const std::vector<std::uint32_t>& nodes, bool named,
+                   const KvAppended& answer) {
   Sequence& sequence = sequences_[id.index()];
   const auto wanted = pages_wanted(sequence, static_cast<std::uint32_t>(nodes.size()));
   expect(answer.done == (wanted <= free_pages() + pages_left(sequence)), "a sequence grows if there is room");
@@ -307,7 +317,8 @@ void NaiveKv::grow(KvSequenceId id, const std::vector<std::uint32_t>& nodes, boo
   for (const auto& [from, to] : copied) {
     for (std::size_t p = 0; p < blocks_[from].pages.size(); ++p, ++at) {
       const PageCopy wanted_copy{PageId{blocks_[from].pages[p]}, PageId{blocks_[to].pages[p]}};
-      expect(at < answer.copies.size() && answer.copies[at] == wanted_copy, "who writes a shared block copies it");
+      expect(at < answer.copies.size() && answer.copies[at] == wanted_copy,
+             "who writes a shared block copies it");
       copy(wanted_copy.from.value, wanted_copy.to.value);
     }
   }

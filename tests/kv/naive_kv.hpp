@@ -55,9 +55,9 @@ struct KvEvents {
   std::uint64_t dropped_plans = 0;
 };
 
-/// What KvCache promises, said again with plain vectors that are searched and counted. It follows a real cache
-/// call by call: the choices that are nobody's business (which blank block, which free page) it takes over,
-/// everything else it foretells. Throws std::logic_error at the first difference.
+/// What KvCache promises, said again with plain vectors that are searched and counted. It follows a real
+/// cache call by call: the choices that are nobody's business (which blank block, which free page) it takes
+/// over, everything else it foretells. Throws std::logic_error at the first difference.
 ///
 /// It also is the device: what lies in each page is a number for each token, which says whose it is; it does
 /// the copies that calls ask for, and reads back.
@@ -142,10 +142,13 @@ class NaiveKv {
   [[nodiscard]] std::uint32_t free_pages() const;
   [[nodiscard]] bool is_cached(std::size_t group, std::uint32_t prefix) const;
   [[nodiscard]] std::uint32_t first_needed(std::size_t group, std::uint32_t tokens) const;
-  [[nodiscard]] std::vector<std::uint32_t> history_of(const std::vector<std::uint32_t>& prompt, std::uint32_t key);
+  [[nodiscard]] std::vector<std::uint32_t> history_of(const std::vector<std::uint32_t>& prompt,
+                                                      std::uint32_t key);
   [[nodiscard]] std::uint32_t shared(const std::vector<std::uint32_t>& history) const;
   [[nodiscard]] std::uint32_t on_device() const;
-  [[nodiscard]] std::uint32_t watermark() const { return on_device() > 0 ? real_.options().watermark_pages : 0; }
+  [[nodiscard]] std::uint32_t watermark() const {
+    return on_device() > 0 ? real_.options().watermark_pages : 0;
+  }
   [[nodiscard]] KvSequenceId new_sequence() const;
   [[nodiscard]] std::uint32_t real_entry(KvSequenceId sequence, std::size_t group, std::size_t block) const;
 
@@ -183,10 +186,11 @@ class NaiveKv {
   std::vector<Block> blocks_;
   std::vector<Sequence> sequences_;
   std::vector<std::uint32_t> queue_;
-  std::vector<std::vector<std::vector<std::uint32_t>>> cached_;  ///< by group and trie node: blocks, oldest first
+  std::vector<std::vector<std::vector<std::uint32_t>>>
+      cached_;  ///< by group and trie node: blocks, oldest first
   std::vector<SlabState> slabs_;
-  std::vector<std::uint32_t> owners_;     ///< by page: block, or none
-  std::vector<std::uint64_t> released_;   ///< by page
+  std::vector<std::uint32_t> owners_;    ///< by page: block, or none
+  std::vector<std::uint64_t> released_;  ///< by page
   std::uint64_t evictions_ = 0;
   std::uint64_t begun_ = 0;
   std::uint64_t ended_ = 0;

@@ -62,14 +62,16 @@ void NaiveKv::planned(SlabId slab, const ReclaimPlan& plan) {
   for (std::size_t i = 0; i < live.size(); ++i) {
     const std::uint32_t to = plan.moves[i].to.value;
     expect(plan.moves[i].from.value == live[i], "a live page moves once");
-    expect(!is_here(to) && slabs_[grid.slab_of(PageId{to}).index()] == SlabState::lent, "pages move to other slabs");
+    expect(!is_here(to) && slabs_[grid.slab_of(PageId{to}).index()] == SlabState::lent,
+           "pages move to other slabs");
     expect(owners_[to] == none || std::count(dropped_.begin(), dropped_.end(), owners_[to]) == 1,
            "pages move to free pages or those of forgotten blocks");
     loose_targets += owners_[to] == none ? 1 : 0;
     targets.push_back(to);
   }
   std::sort(targets.begin(), targets.end());
-  expect(std::adjacent_find(targets.begin(), targets.end()) == targets.end(), "no two pages move to one place");
+  expect(std::adjacent_find(targets.begin(), targets.end()) == targets.end(),
+         "no two pages move to one place");
   expect(loose_targets == std::min<std::size_t>(loose, live.size()), "free pages are used first");
   has_plan_ = true;
   planned_ = slab;

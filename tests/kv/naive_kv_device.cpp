@@ -6,7 +6,8 @@
 namespace prophet::testing_support {
 
 void NaiveKv::forked(KvSequenceId id, const std::optional<KvSequenceId>& answer) {
-  const bool has_place = std::any_of(sequences_.begin(), sequences_.end(), [](const auto& s) { return !s.alive; });
+  const bool has_place =
+      std::any_of(sequences_.begin(), sequences_.end(), [](const auto& s) { return !s.alive; });
   expect(answer.has_value() == has_place, "a fork needs a place and nothing else");
   if (!answer) return;
   has_plan_ = false;
@@ -109,7 +110,8 @@ void NaiveKv::poison(std::uint32_t page) {
 }
 
 void NaiveKv::copy(std::uint32_t from, std::uint32_t to) {
-  std::copy_n(device_.begin() + from * page_tokens_max_, page_tokens_max_, device_.begin() + to * page_tokens_max_);
+  std::copy_n(device_.begin() + from * page_tokens_max_, page_tokens_max_,
+              device_.begin() + to * page_tokens_max_);
 }
 
 /// A step computes the tokens from `first_token` on, and the state behind the last.
@@ -181,7 +183,8 @@ void NaiveKv::compare_all() const {
   expect(pool.evictions() == evictions_, "evictions are counted");
   std::vector<BlockId> queue(queue_.size());
   expect(pool.copy_queue(queue) == queue_.size(), "the queue is as long");
-  for (std::size_t i = 0; i < queue.size(); ++i) expect(queue[i].value == queue_[i], "the queue has the same order");
+  for (std::size_t i = 0; i < queue.size(); ++i)
+    expect(queue[i].value == queue_[i], "the queue has the same order");
   for (std::uint32_t b = 0; b < blocks_.size(); ++b) {
     expect(pool.references(BlockId{b}) == blocks_[b].references, "reference counts are equal");
     expect((pool.prefix(BlockId{b}) != no_prefix) == (blocks_[b].prefix != 0), "the same blocks are cached");

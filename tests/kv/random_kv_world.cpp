@@ -50,7 +50,8 @@ RandomKvWorld::RandomKvWorld(Random& random) {
 
 std::vector<std::uint32_t> RandomKvWorld::prompt(Random& random) const {
   const auto& text = texts[random.below(texts.size())];
-  const std::uint32_t most = random.chance(0.7) ? std::min(12U, options.context_tokens_max) : options.context_tokens_max;
+  const std::uint32_t most =
+      random.chance(0.7) ? std::min(12U, options.context_tokens_max) : options.context_tokens_max;
   std::vector<std::uint32_t> tokens(text.begin(), text.begin() + between(random, 1, most));
   if (random.chance(0.2)) tokens[random.below(tokens.size())] ^= 1;
   return tokens;
@@ -64,11 +65,13 @@ std::uint32_t RandomKvWorld::next_token(Random& random, std::size_t tokens) cons
 std::string RandomKvWorld::describe() const {
   std::ostringstream text;
   for (const KvGroup& group : geometry.groups) {
-    text << group.layers << " layers of " << group.page_tokens << " tokens, window " << group.window_tokens << "; ";
+    text << group.layers << " layers of " << group.page_tokens << " tokens, window " << group.window_tokens
+         << "; ";
   }
-  text << "state pages " << geometry.state_pages() << "; " << grid.slabs << " slabs of " << grid.pages_per_slab
-       << " pages; sequences " << options.sequences_max << ", context " << options.context_tokens_max << ", host "
-       << options.host_slots << ", watermark " << options.watermark_pages << ", caching " << options.prefix_caching;
+  text << "state pages " << geometry.state_pages() << "; " << grid.slabs << " slabs of "
+       << grid.pages_per_slab << " pages; sequences " << options.sequences_max << ", context "
+       << options.context_tokens_max << ", host " << options.host_slots << ", watermark "
+       << options.watermark_pages << ", caching " << options.prefix_caching;
   return text.str();
 }
 

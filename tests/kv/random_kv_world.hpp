@@ -9,8 +9,8 @@
 
 namespace prophet::testing_support {
 
-/// A small model, arena and host, so that everything runs out often: a handful of slabs of a few pages, one to
-/// three groups of unlike layers, with windows and recurrent state now and then, and sometimes a hash that
+/// A small model, arena and host, so that everything runs out often: a handful of slabs of a few pages, one
+/// to three groups of unlike layers, with windows and recurrent state now and then, and sometimes a hash that
 /// knows only a few values.
 struct RandomKvWorld {
   explicit RandomKvWorld(Random& random);
