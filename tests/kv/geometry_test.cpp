@@ -28,8 +28,8 @@ TEST(KvGeometry, SixteenTokensWhereTheyWasteLittle) {
 }
 
 TEST(KvGeometry, SmallerPagesWhereSixteenTokensWasteTooMuch) {
-  // Slabs of one page of 16 tokens and 31 of 32 parts of another.
-  const KvPagePlan plan = propose_pages({{{1, 4096, 0, 0}}, 0, 0}, 127 * 1024 + 512);
+  // Not two pages of 16 tokens, but 31 of one.
+  const KvPagePlan plan = propose_pages({{{1, 4096, 0, 0}}, 0, 0}, 125 * 1024);
   EXPECT_LT(plan.geometry.groups[0].page_tokens, 16U);
   EXPECT_LE(plan.waste, kv_waste_max);
 }

@@ -15,7 +15,8 @@ using testing_support::RandomKvWorld;
 /// One step of a serving loop in which everything happens now and then.
 class Loop {
  public:
-  Loop(const RandomKvWorld& world, KvCache& cache, Random& random) : world_(world), cache_(cache), random_(random) {
+  Loop(const RandomKvWorld& world, KvCache& cache, Random& random)
+      : world_(world), cache_(cache), random_(random) {
     for (std::uint32_t l = 0; l < 16; ++l) prompts_.push_back(world.prompt(random));
   }
 

@@ -70,7 +70,8 @@ class RandomPages {
  public:
   explicit RandomPages(Random& random)
       : random_(random),
-        grid_(PageGrid::plan(100 * (1 + random.below(9)), static_cast<std::uint32_t>(1 + random.below(6)), 100)),
+        grid_(PageGrid::plan(100 * (1 + random.below(9)), static_cast<std::uint32_t>(1 + random.below(6)),
+                             100)),
         pool_(grid_),
         taken_(grid_.pages()),
         lent_(grid_.slabs),
@@ -79,13 +80,18 @@ class RandomPages {
   void operate() {
     const SlabId slab{static_cast<std::uint32_t>(random_.below(grid_.slabs))};
     switch (random_.below(8)) {
-      case 0: return lend(slab);
-      case 1: return close_or_open(slab);
-      case 2: return remove(slab);
+      case 0:
+        return lend(slab);
+      case 1:
+        return close_or_open(slab);
+      case 2:
+        return remove(slab);
       case 3:
       case 4:
-      case 5: return take_some();
-      default: return give_some_back();
+      case 5:
+        return take_some();
+      default:
+        return give_some_back();
     }
   }
 
