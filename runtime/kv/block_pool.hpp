@@ -32,8 +32,8 @@ struct ReclaimPlan {
     no_room,   ///< the other lent slabs cannot take what is live here
   };
   Outcome outcome = Outcome::no_room;
-  std::span<const PageCopy> moves;   ///< live pages, each to a page of another slab; all different
-  std::uint32_t forgotten = 0;       ///< unreferenced blocks that lose their pages: here, and for room elsewhere
+  std::span<const PageCopy> moves;  ///< live pages, each to a page of another slab; all different
+  std::uint32_t forgotten = 0;  ///< unreferenced blocks that lose their pages: here, and for room elsewhere
 };
 
 /// Blocks over the pages of lent slabs: reference counts, the cache of full blocks, and the queue of those
@@ -44,9 +44,9 @@ struct ReclaimPlan {
 ///  - blank: without pages; it is no more than an id;
 ///  - unreferenced: in the queue. It keeps its pages, and what they hold if it is cached, until it is needed;
 ///  - referenced by sequences.
-/// A new block takes pages that no block has, while there are enough of them (blank ids ascend at first); then
-/// the block at the head of the queue, which is forgotten if it was cached. Blocks enter the queue at its
-/// tail when their last reference goes; a hit takes them out again. Where groups have blocks of different
+/// A new block takes pages that no block has, while there are enough of them (blank ids ascend at first);
+/// then the block at the head of the queue, which is forgotten if it was cached. Blocks enter the queue at
+/// its tail when their last reference goes; a hit takes them out again. Where groups have blocks of different
 /// sizes, as many blocks leave at the head as have the pages that are wanted.
 ///
 /// The order of the calls is the order on the device: what a caller submits for a call (copies, kernels that
@@ -93,7 +93,8 @@ class BlockPool {
 
   // --- The boundary. Not for the token path.
 
-  /// The pages of a slab that was lent to us are free from now on. Throws Error{check_failed} when it is here.
+  /// The pages of a slab that was lent to us are free from now on. Throws Error{check_failed} when it is
+  /// here.
   void add_slab(SlabId slab);
   /// How `slab` can be emptied, O(its pages): unreferenced blocks with pages here are forgotten, pages of
   /// referenced ones move to pages of other slabs: free ones first, then those of blocks at the queue's head.
@@ -131,8 +132,12 @@ class BlockPool {
   std::uint32_t copy_queue(std::span<BlockId> queue) const noexcept;
   /// Cached blocks that were forgotten to make room, so far.
   [[nodiscard]] std::uint64_t evictions() const noexcept { return evictions_; }
-  [[nodiscard]] std::uint32_t blocks_max() const noexcept { return static_cast<std::uint32_t>(blocks_.size()); }
-  [[nodiscard]] std::uint32_t block_pages(KvGroupId group) const noexcept { return block_pages_[group.index()]; }
+  [[nodiscard]] std::uint32_t blocks_max() const noexcept {
+    return static_cast<std::uint32_t>(blocks_.size());
+  }
+  [[nodiscard]] std::uint32_t block_pages(KvGroupId group) const noexcept {
+    return block_pages_[group.index()];
+  }
   [[nodiscard]] PrefixTree& prefixes() noexcept { return prefixes_; }
   [[nodiscard]] const PrefixTree& prefixes() const noexcept { return prefixes_; }
   [[nodiscard]] const PagePool& page_pool() const noexcept { return pages_; }
@@ -182,8 +187,8 @@ class BlockPool {
   std::vector<std::uint32_t> block_pages_;
   std::uint32_t row_pages_;  ///< most pages that a block has
   std::vector<Block> blocks_;
-  std::vector<PageId> rows_;            ///< [blocks, row_pages_]
-  std::vector<std::uint32_t> owners_;   ///< [pages] place in rows_, or nobody
+  std::vector<PageId> rows_;           ///< [blocks, row_pages_]
+  std::vector<std::uint32_t> owners_;  ///< [pages] place in rows_, or nobody
   PrefixTree prefixes_;
   std::vector<Twins> twins_;  ///< [groups, prefixes]
   BlockId blank_ = no_block;  ///< first of the blank blocks
@@ -193,8 +198,8 @@ class BlockPool {
   std::uint32_t queued_pages_ = 0;
   std::uint64_t evictions_ = 0;
 
-  std::uint64_t begun_ = 0;  ///< newest step begun
-  std::uint64_t ended_ = 0;  ///< newest step ended
+  std::uint64_t begun_ = 0;                 ///< newest step begun
+  std::uint64_t ended_ = 0;                 ///< newest step ended
   std::vector<std::uint64_t> released_in_;  ///< [slabs] newest step when a page lost its block
 
   std::uint64_t changes_ = 0;
@@ -202,8 +207,8 @@ class BlockPool {
   SlabId planned_slab_;
   bool has_plan_ = false;
   std::vector<PageCopy> moves_;
-  std::vector<BlockId> dropped_;          ///< queued blocks that the plan forgets
-  std::vector<std::uint32_t> leaving_;    ///< slabs whose moves are under way
+  std::vector<BlockId> dropped_;        ///< queued blocks that the plan forgets
+  std::vector<std::uint32_t> leaving_;  ///< slabs whose moves are under way
 };
 
 }  // namespace prophet

@@ -30,8 +30,8 @@ struct KvAdmitted {
 
 /// What became of a wish for more tokens.
 struct KvAppended {
-  bool done = false;                  ///< false: there is no room, and nothing has changed
-  std::span<const PageCopy> copies;   ///< shared pages that are written now: copy them first
+  bool done = false;                 ///< false: there is no room, and nothing has changed
+  std::span<const PageCopy> copies;  ///< shared pages that are written now: copy them first
   [[nodiscard]] explicit operator bool() const noexcept { return done; }
 };
 
@@ -69,10 +69,10 @@ class KvCache {
   [[nodiscard]] std::uint32_t find_prefix(std::span<const std::uint32_t> prompt,
                                           std::uint64_t extra_key = 0) const noexcept;
 
-  /// Begins a sequence: shares what is cached of `prompt`, then appends its next tokens, at most `chunk_tokens`
-  /// (a prefill goes on with append). Nothing when sequences_max are here, when there are not the pages, or
-  /// when fewer than watermark_pages would stay free; the last is not asked of the only sequence. Throws
-  /// Error{usage} for no tokens, or more than context_tokens_max in the prompt.
+  /// Begins a sequence: shares what is cached of `prompt`, then appends its next tokens, at most
+  /// `chunk_tokens` (a prefill goes on with append). Nothing when sequences_max are here, when there are not
+  /// the pages, or when fewer than watermark_pages would stay free; the last is not asked of the only
+  /// sequence. Throws Error{usage} for no tokens, or more than context_tokens_max in the prompt.
   [[nodiscard]] std::optional<KvAdmitted> admit(std::span<const std::uint32_t> prompt,
                                                 std::uint32_t chunk_tokens = ~std::uint32_t{0},
                                                 std::uint64_t extra_key = 0);
@@ -98,8 +98,8 @@ class KvCache {
   /// Preempts a sequence to the host: the pages to copy there, after which its blocks are given back as by
   /// free. Nothing when there are not the slots.
   [[nodiscard]] std::optional<std::span<const KvSwap>> swap_out(KvSequenceId sequence);
-  /// Brings it back: the slots to copy, in new blocks that are shared with nobody; full ones are cached again.
-  /// Nothing when there are not the pages. Throws Error{check_failed} when it is not swapped out.
+  /// Brings it back: the slots to copy, in new blocks that are shared with nobody; full ones are cached
+  /// again. Nothing when there are not the pages. Throws Error{check_failed} when it is not swapped out.
   [[nodiscard]] std::optional<std::span<const KvSwap>> swap_in(KvSequenceId sequence);
 
   [[nodiscard]] bool is_here(KvSequenceId sequence) const noexcept;
@@ -156,10 +156,10 @@ class KvCache {
   KvCacheOptions options_;
   BlockPool pool_;
   HostSlots host_;
-  std::vector<Sequence> sequences_;                ///< [sequences]
-  std::vector<Lane> lanes_;                        ///< [sequences, groups]
-  std::unique_ptr<BlockId[]> tables_;              ///< [sequences, entries of all groups]
-  std::unique_ptr<std::uint32_t[]> last_tokens_;   ///< [sequences, page_tokens_max] ring of the newest
+  std::vector<Sequence> sequences_;               ///< [sequences]
+  std::vector<Lane> lanes_;                       ///< [sequences, groups]
+  std::unique_ptr<BlockId[]> tables_;             ///< [sequences, entries of all groups]
+  std::unique_ptr<std::uint32_t[]> last_tokens_;  ///< [sequences, page_tokens_max] ring of the newest
   std::vector<PageCopy> copies_;
   std::vector<KvSwap> swaps_;
   std::vector<BlockId> scratch_;
