@@ -28,8 +28,8 @@ void BlockPool::check_pages() const {
   for (std::uint32_t s = 0; s < pages_.grid().slabs; ++s) {
     if (!pages_.is_lent(SlabId{s}) || !pages_.is_closed(SlabId{s})) continue;
     ++leaving;
-    require(pages_.free_pages(SlabId{s}) == pages_.grid().pages_per_slab, "a slab that leaves is empty", "slab",
-            s);
+    require(pages_.free_pages(SlabId{s}) == pages_.grid().pages_per_slab, "a slab that leaves is empty",
+            "slab", s);
   }
   require(leaving == leaving_, "slabs that leave are counted", "slabs", leaving);
   for (std::uint32_t p = 0; p < pages_.grid().pages(); ++p) {
@@ -40,7 +40,8 @@ void BlockPool::check_pages() const {
     }
     require(pages_.is_lent(pages_.grid().slab_of(PageId{p})) && !pages_.is_free(PageId{p}),
             "a block's page is lent and taken", "page", p);
-    require(owners_[p] < rows_.size() && rows_[owners_[p]] == PageId{p}, "a page belongs to one block", "page", p);
+    require(owners_[p] < rows_.size() && rows_[owners_[p]] == PageId{p}, "a page belongs to one block",
+            "page", p);
   }
 }
 
@@ -67,10 +68,14 @@ void BlockPool::check_blocks() const {
 void BlockPool::check_queue() const {
   std::uint32_t queued = 0;
   std::uint32_t pages = 0;
+  bool at_head = true;
   for (BlockId b = blocks_[ends_.index()].next; b != ends_; b = blocks_[b.index()].next) {
     const Block& block = blocks_[b.index()];
     require(++queued <= blocks_max() && !block.blank && block.references == 0,
             "only unreferenced blocks with pages are queued", "block", b.value);
+    require(!block.spent || (at_head && block.prefix == no_prefix), "spent blocks stand at the queue's head",
+            "block", b.value);
+    at_head = block.spent;
     require(blocks_[block.next.index()].previous == b && blocks_[block.previous.index()].next == b,
             "the queue's links agree", "block", b.value);
     pages += block_pages(block.group);
