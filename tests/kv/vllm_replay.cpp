@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
-#include <set>
+#include <span>
 
 namespace prophet::testing {
 namespace {
@@ -13,15 +13,22 @@ using Ids = VllmOperation::Ids;
 constexpr std::uint32_t token_bytes = 16;
 constexpr KvGroupId group{0};
 
-std::uint32_t vllm_id(BlockId block) { return block.value + 1; }
+std::uint32_t vllm_id(BlockId block) {
+  return block.value + 1;
+}
 
 std::string text(const Ids& ids) {
   std::string all = "[";
-  for (const auto id : ids) all += (all.size() > 1 ? " " : "") + std::to_string(id);
+  for (const auto id : ids) {
+    if (all.size() > 1) all += ' ';
+    all += std::to_string(id);
+  }
   return all + "]";
 }
 
-std::string text(const std::optional<Ids>& ids) { return ids ? text(*ids) : "a refusal"; }
+std::string text(const std::optional<Ids>& ids) {
+  return ids ? text(*ids) : "a refusal";
+}
 
 template <class T>
 void expect(std::string& difference, const std::string& what, const T& ours, const T& theirs) {
@@ -100,7 +107,8 @@ void VllmReplay::admit(const VllmOperation& operation, VllmDifferences& differen
   auto& request = requests_[operation.request];
   const auto found = cache_.find_prefix(request.tokens);
   if (found != operation.hits.size() * scenario_.block_tokens) {
-    differences.hits = "ours finds " + std::to_string(found) + " tokens in the cache, vLLM the blocks " + text(operation.hits);
+    differences.hits = "ours finds " + std::to_string(found) + " tokens in the cache, vLLM the blocks " +
+                       text(operation.hits);
   }
   const auto admitted = cache_.admit(request.tokens, operation.tokens);
   std::optional<Ids> allocated;
@@ -134,20 +142,24 @@ void VllmReplay::compare_allocation(const VllmOperation& operation, const std::o
   expect(differences.eviction, "blocks evicted", evicted, operation.evicted);
   const auto counted = cache_.pool().evictions() - evictions_;
   if (counted != operation.evicted.size() && differences.eviction.empty()) {
-    differences.eviction = "ours counts " + std::to_string(counted) + " evictions, vLLM names " + text(operation.evicted);
+    differences.eviction =
+        "ours counts " + std::to_string(counted) + " evictions, vLLM names " + text(operation.evicted);
   }
 }
 
 void VllmReplay::compare_free(const VllmOperation& operation, VllmDifferences& differences) const {
   const auto free = free_order();
   if (free.size() != operation.free_blocks && differences.allocation.empty()) {
-    differences.allocation = "ours has " + std::to_string(free.size()) + " free blocks, vLLM " + std::to_string(operation.free_blocks);
+    differences.allocation = "ours has " + std::to_string(free.size()) + " free blocks, vLLM " +
+                             std::to_string(operation.free_blocks);
   }
   if (cache_.pool().free_pages() != free.size() && differences.allocation.empty()) {
-    differences.allocation = "ours counts " + std::to_string(cache_.pool().free_pages()) + " free pages and lists " + text(free);
+    differences.allocation =
+        "ours counts " + std::to_string(cache_.pool().free_pages()) + " free pages and lists " + text(free);
   }
   if (order_hash(free) != operation.order && differences.eviction.empty()) {
-    differences.eviction = "free blocks, next one first: ours are " + text(free) + ", vLLM's are in another order";
+    differences.eviction =
+        "free blocks, next one first: ours are " + text(free) + ", vLLM's are in another order";
   }
 }
 
@@ -181,13 +193,17 @@ Ids VllmReplay::cached() const {
 
 Ids VllmReplay::free_order() const {
   const auto& pool = cache_.pool();
+  std::vector<BlockId> queue(pool.queued_blocks());
+  queue.resize(pool.copy_queue(queue));
+  const auto spent =
+      std::find_if_not(queue.begin(), queue.end(), [&](BlockId block) { return pool.is_spent(block); });
   Ids ids;
+  std::transform(queue.begin(), spent, std::back_inserter(ids), vllm_id);
+  // Nothing is reclaimed here, so blank blocks were never used, and go in the order of their ids.
   for (BlockId block{0}; block.value < pool.blocks_max(); ++block.value) {
     if (pool.pages(block).empty()) ids.push_back(vllm_id(block));
   }
-  std::vector<BlockId> queue(pool.queued_blocks());
-  queue.resize(pool.copy_queue(queue));
-  std::transform(queue.begin(), queue.end(), std::back_inserter(ids), vllm_id);
+  std::transform(spent, queue.end(), std::back_inserter(ids), vllm_id);
   return ids;
 }
 

@@ -17,8 +17,8 @@ struct VllmDifferences {
   [[nodiscard]] bool none() const noexcept { return allocation.empty() && hits.empty() && eviction.empty(); }
 };
 
-/// One scenario of the fixture, carried out by our KvCache: one group, one layer, one page a block, all pages in one
-/// lent slab. A request of vLLM is a sequence of ours while it has blocks.
+/// One scenario of the fixture, carried out by our KvCache: one group, one layer, one page a block, all pages
+/// in one lent slab. A request of vLLM is a sequence of ours while it has blocks.
 ///
 /// vLLM's block 0 is its null block, which it never gives out: its block b is our block b - 1, throughout.
 class VllmReplay {
@@ -27,8 +27,8 @@ class VllmReplay {
 
   /// Carries the operation out and compares.
   [[nodiscard]] VllmDifferences step(const VllmOperation& operation);
-  /// What is compared after the last operation: the order in which all free blocks are given out, by taking them, and
-  /// what is cached. The replay is of no use any more.
+  /// What is compared after the last operation: the order in which all free blocks are given out, by taking
+  /// them, and what is cached. The replay is of no use any more.
   [[nodiscard]] VllmDifferences finish();
 
  private:
@@ -54,7 +54,7 @@ class VllmReplay {
   KvCache cache_;
   std::map<std::uint32_t, Request> requests_;
   Ids cached_before_;            ///< the last operation
-  std::uint64_t evictions_ = 0;   ///< before the last operation
+  std::uint64_t evictions_ = 0;  ///< before the last operation
 };
 
 }  // namespace prophet::testing

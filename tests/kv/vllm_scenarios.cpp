@@ -23,7 +23,8 @@ std::uint32_t token(std::uint32_t text, std::uint32_t position, std::uint32_t al
   return (x >> 16) % alphabet;
 }
 
-void speak(std::vector<std::uint32_t>& spoken, std::uint32_t text, std::uint32_t tokens, std::uint32_t alphabet) {
+void speak(std::vector<std::uint32_t>& spoken, std::uint32_t text, std::uint32_t tokens,
+           std::uint32_t alphabet) {
   for (std::uint32_t i = 0; i < tokens; ++i) spoken.push_back(token(text, i, alphabet));
 }
 
@@ -97,7 +98,8 @@ VllmScenario read_scenario(const Json& line) {
   scenario.blocks = line.at("blocks");
   scenario.block_tokens = line.at("block_size");
   scenario.caching = line.at("caching");
-  for (const auto& op : line.at("ops")) scenario.operations.push_back(read_operation(op, line.at("alphabet")));
+  for (const auto& op : line.at("ops"))
+    scenario.operations.push_back(read_operation(op, line.at("alphabet")));
   scenario.free = parse_runs(line.at("free"));
   scenario.cached = parse_runs(line.at("cached"));
   return scenario;

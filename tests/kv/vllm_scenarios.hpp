@@ -19,10 +19,10 @@ struct VllmOperation {
   std::vector<std::uint32_t> spoken;  ///< begin: the prompt; say: tokens behind all that there are
   std::uint32_t tokens = 0;           ///< admit, grow: to be computed; admit: at most, behind those hit
 
-  Ids hits;                      ///< admit: blocks found in the prefix cache, first block first
-  std::optional<Ids> allocated;  ///< admit, grow: new blocks; none when vLLM refused, and changed nothing
-  Ids evicted;                   ///< admit, grow: those of `allocated` that left the prefix cache, in order
-  bool reset_done = false;       ///< reset: vLLM refuses while a block is in use
+  Ids hits;                       ///< admit: blocks found in the prefix cache, first block first
+  std::optional<Ids> allocated;   ///< admit, grow: new blocks; none when vLLM refused, and changed nothing
+  Ids evicted;                    ///< admit, grow: those of `allocated` that left the prefix cache, in order
+  bool reset_done = false;        ///< reset: vLLM refuses while a block is in use
   std::uint32_t free_blocks = 0;  ///< after it; also the cached ones that nobody uses
   std::uint32_t order = 0;        ///< of the whole queue of free blocks after it: order_hash()
 };
@@ -42,8 +42,8 @@ struct VllmFixture {
   std::vector<VllmScenario> scenarios;
 };
 
-/// tests/kv/fixtures/vllm_block_pool.jsonl of the source tree. Throws std::runtime_error with the file, the line
-/// and what was expected, if it is not what scripts/make_vllm_block_pool_fixtures.py writes.
+/// tests/kv/fixtures/vllm_block_pool.jsonl of the source tree. Throws std::runtime_error with the file, the
+/// line and what was expected, if it is not what scripts/make_vllm_block_pool_fixtures.py writes.
 [[nodiscard]] VllmFixture load_vllm_fixture();
 
 /// The order of a queue as the fixture states it: FNV-1a of the ids, folded to 24 bits.
