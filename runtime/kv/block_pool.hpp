@@ -46,9 +46,9 @@ struct ReclaimPlan {
 ///  - referenced by sequences.
 /// When its last reference goes a block enters the queue: at the tail if it is cached; if not, nothing can be
 /// found in it, it is spent, and it enters at the head. A hit takes a block out again. A new block is the
-/// spent one at the head; then a blank one with pages that no block has, while there are enough of them (blank
-/// ids ascend at first); then the block at the head, which is forgotten if it is cached. Where groups have
-/// blocks of different sizes, as many blocks leave at the head as have the pages that are wanted.
+/// spent one at the head; then a blank one with pages that no block has, while there are enough of them
+/// (blank ids ascend at first); then the block at the head, which is forgotten if it is cached. Where groups
+/// have blocks of different sizes, as many blocks leave at the head as have the pages that are wanted.
 ///
 /// The order of the calls is the order on the device: what a caller submits for a call (copies, kernels that
 /// write a new block) it submits before what it submits for later ones, on streams that keep that order.
