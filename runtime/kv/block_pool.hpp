@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -83,6 +84,8 @@ class BlockPool {
   void cache(BlockId block, PrefixId prefix) noexcept;
   /// Of the blocks of `group` cached for `prefix` the one cached first, referenced or not; or no_block.
   [[nodiscard]] BlockId find(KvGroupId group, PrefixId prefix) const noexcept;
+  /// find() will ask for it soon.
+  void expect_find(KvGroupId group, PrefixId prefix) const noexcept;
   /// Nothing is cached any more, whatever is referenced; the queue keeps its order.
   void forget_all() noexcept;
 
@@ -91,7 +94,9 @@ class BlockPool {
   [[nodiscard]] std::uint32_t references(BlockId block) const noexcept {
     return blocks_[block.index()].references;
   }
-  [[nodiscard]] KvGroupId group(BlockId block) const noexcept { return blocks_[block.index()].group; }
+  [[nodiscard]] KvGroupId group(BlockId block) const noexcept {
+    return KvGroupId{blocks_[block.index()].group};
+  }
   /// no_prefix when it is not cached.
   [[nodiscard]] PrefixId prefix(BlockId block) const noexcept { return blocks_[block.index()].prefix; }
 
@@ -154,18 +159,21 @@ class BlockPool {
  private:
   static constexpr std::uint32_t nobody = ~std::uint32_t{0};
 
-  struct Block {
+  /// What every call touches, in half a cache line.
+  struct alignas(32) Block {
     std::uint32_t references = 0;
-    KvGroupId group;
     PrefixId prefix = no_prefix;
     BlockId previous = no_block;  ///< in the queue
     BlockId next = no_block;      ///< in the queue, or the next blank one
-    BlockId twin_previous = no_block;
-    BlockId twin_next = no_block;
+    BlockId ahead;                ///< came into the queue a little later: a hint what to fetch
+    std::uint16_t group = 0;
     bool blank = true;
     bool spent = false;
     std::uint64_t released_in = 0;  ///< begun_ when the last reference went
-    std::uint64_t dropped_in = 0;   ///< the plan that would forget it
+  };
+  struct Neighbours {
+    BlockId previous = no_block;
+    BlockId next = no_block;
   };
   /// Blocks of one group cached for one prefix, the first cached in front.
   struct Twins {
@@ -174,6 +182,9 @@ class BlockPool {
   };
 
   [[nodiscard]] Twins& twins(KvGroupId group, PrefixId prefix) noexcept;
+  [[nodiscard]] std::uint32_t pages_in(const Block& block) const noexcept {
+    return block_pages_[block.group];
+  }
   [[nodiscard]] std::span<PageId> row(BlockId block) noexcept;
   [[nodiscard]] BlockId take_block(KvGroupId group) noexcept;
   [[nodiscard]] BlockId fill_blank(KvGroupId group) noexcept;
@@ -206,9 +217,12 @@ class BlockPool {
   std::vector<PageId> rows_;                ///< [blocks, row_pages_]
   std::vector<std::uint32_t> owners_;       ///< [pages] place in rows_, or nobody
   PrefixTree prefixes_;
-  std::vector<Twins> twins_;  ///< [prefixes, groups]
+  std::vector<Twins> twins_;         ///< [prefixes, groups]
+  std::vector<Neighbours> twin_of_;  ///< [blocks] among those cached for the same
   BlockId ends_;
   BlockId blank_ = no_block;
+  std::array<BlockId, 8> newest_{};  ///< that came into the queue, in turn
+  std::uint32_t queued_in_all_ = 0;  ///< so far, modulo 2^32
   std::uint32_t queued_ = 0;
   std::uint32_t queued_pages_ = 0;
   std::uint64_t evictions_ = 0;
@@ -225,10 +239,11 @@ class BlockPool {
   SlabId planned_slab_;
   bool has_plan_ = false;
   std::vector<PageCopy> moves_;
-  std::vector<PageId> targets_;      ///< [pages_per_slab] of moves_, in order: first those of no block
-  std::uint32_t loose_targets_ = 0;  ///< how many those are
-  std::vector<BlockId> dropped_;     ///< in the order in which the others are theirs
-  std::uint32_t leaving_ = 0;        ///< slabs whose moves are under way
+  std::vector<PageId> targets_;            ///< [pages_per_slab] of moves_, in order: first those of no block
+  std::uint32_t loose_targets_ = 0;        ///< how many those are
+  std::vector<std::uint64_t> dropped_in_;  ///< [blocks] the newest plan that would forget it
+  std::vector<BlockId> dropped_;           ///< in the order in which the others are theirs
+  std::uint32_t leaving_ = 0;              ///< slabs whose moves are under way
 };
 
 }  // namespace prophet
