@@ -29,18 +29,14 @@ void lend_all(BlockPool& pool) {
   for (std::uint32_t s = 0; s < slabs; ++s) pool.add_slab(SlabId{s});
 }
 
-/// Runs of blocks out and back. The queue holds half of all blocks, in the order in which sequences left
-/// them: `scattered` is the worst there is, every block by a different one.
-void allocate_and_free(benchmark::State& state, bool scattered) {
+/// Runs of blocks out and back, with others taken. Nothing is cached: blocks come back to the queue's head.
+void allocate_and_free(benchmark::State& state) {
   BlockPoolOptions options;
   options.block_pages = {1};
   BlockPool pool(grid_of(), options);
   lend_all(pool);
-  std::vector<BlockId> all(pool.blocks_max());
-  (void)pool.allocate(KvGroupId{0}, all);
-  Random random(seed);
-  for (std::size_t i = all.size(); scattered && i-- > 1;) std::swap(all[i], all[random.below(i + 1)]);
-  pool.release(std::span(all).first(all.size() / 2));
+  std::vector<BlockId> others(pool.blocks_max() / 2);
+  (void)pool.allocate(KvGroupId{0}, others);
   std::vector<BlockId> run(static_cast<std::size_t>(state.range(0)));
   for (auto _ : state) {
     if (!pool.allocate(KvGroupId{0}, run)) state.SkipWithError("no room");
@@ -48,7 +44,6 @@ void allocate_and_free(benchmark::State& state, bool scattered) {
     pool.release(run);
   }
   state.SetItemsProcessed(state.iterations() * state.range(0));
-  pool.release(std::span(all).last(all.size() - all.size() / 2));
 }
 
 /// The page pool below it, of which blocks without pages take theirs.
@@ -165,8 +160,7 @@ void decode_step(benchmark::State& state) {
 }  // namespace
 
 void register_benchmarks() {
-  benchmark::RegisterBenchmark("kv_allocate_and_free", allocate_and_free, false)->Arg(256)->Arg(1);
-  benchmark::RegisterBenchmark("kv_allocate_and_free_scattered", allocate_and_free, true)->Arg(256)->Arg(1);
+  benchmark::RegisterBenchmark("kv_allocate_and_free", allocate_and_free)->Arg(256)->Arg(1);
   benchmark::RegisterBenchmark("kv_take_and_give_back", take_and_give_back)->Arg(256)->Arg(1);
   benchmark::RegisterBenchmark("kv_admit_and_free", admit_and_free)->Arg(256)->Arg(1);
   benchmark::RegisterBenchmark("kv_find_prefix", find_prefix)->Arg(1000);
