@@ -32,8 +32,8 @@ struct ReclaimPlan {
     no_room,   ///< the other lent slabs cannot take what is live here
   };
   Outcome outcome = Outcome::no_room;
-  std::span<const PageCopy> moves;   ///< live pages, each to a page of another slab; all different
-  std::uint32_t forgotten = 0;       ///< unreferenced blocks that lose their pages: here, and for room elsewhere
+  std::span<const PageCopy> moves;  ///< live pages, each to a page of another slab; all different
+  std::uint32_t forgotten = 0;  ///< unreferenced blocks that lose their pages: here, and for room elsewhere
 };
 
 /// Blocks over the pages of lent slabs: reference counts, the cache of full blocks, and the queue of those
@@ -44,9 +44,9 @@ struct ReclaimPlan {
 ///  - blank: without pages; it is no more than an id;
 ///  - unreferenced: in the queue. It keeps its pages, and what they hold if it is cached, until it is needed;
 ///  - referenced by sequences.
-/// A new block takes pages that no block has, while there are enough of them (blank ids ascend at first); then
-/// the block at the head of the queue, which is forgotten if it was cached. Blocks enter the queue at its
-/// tail when their last reference goes; a hit takes them out again. Where groups have blocks of different
+/// A new block takes pages that no block has, while there are enough of them (blank ids ascend at first);
+/// then the block at the head of the queue, which is forgotten if it was cached. Blocks enter the queue at
+/// its tail when their last reference goes; a hit takes them out again. Where groups have blocks of different
 /// sizes, as many blocks leave at the head as have the pages that are wanted.
 ///
 /// The order of the calls is the order on the device: what a caller submits for a call (copies, kernels that
@@ -86,14 +86,17 @@ class BlockPool {
 
   /// [block_pages] of its group, a layer each; empty for a blank block. Valid until the next call.
   [[nodiscard]] std::span<const PageId> pages(BlockId block) const noexcept;
-  [[nodiscard]] std::uint32_t references(BlockId block) const noexcept;
-  [[nodiscard]] KvGroupId group(BlockId block) const noexcept;
+  [[nodiscard]] std::uint32_t references(BlockId block) const noexcept {
+    return blocks_[block.index()].references;
+  }
+  [[nodiscard]] KvGroupId group(BlockId block) const noexcept { return blocks_[block.index()].group; }
   /// no_prefix when it is not cached.
-  [[nodiscard]] PrefixId prefix(BlockId block) const noexcept;
+  [[nodiscard]] PrefixId prefix(BlockId block) const noexcept { return blocks_[block.index()].prefix; }
 
   // --- The boundary. Not for the token path.
 
-  /// The pages of a slab that was lent to us are free from now on. Throws Error{check_failed} when it is here.
+  /// The pages of a slab that was lent to us are free from now on. Throws Error{check_failed} when it is
+  /// here.
   void add_slab(SlabId slab);
   /// How `slab` can be emptied, O(its pages): unreferenced blocks with pages here are forgotten, pages of
   /// referenced ones move to pages of other slabs: free ones first, then those of blocks at the queue's head.
@@ -131,8 +134,12 @@ class BlockPool {
   std::uint32_t copy_queue(std::span<BlockId> queue) const noexcept;
   /// Cached blocks that were forgotten to make room, so far.
   [[nodiscard]] std::uint64_t evictions() const noexcept { return evictions_; }
-  [[nodiscard]] std::uint32_t blocks_max() const noexcept { return static_cast<std::uint32_t>(blocks_.size()); }
-  [[nodiscard]] std::uint32_t block_pages(KvGroupId group) const noexcept { return block_pages_[group.index()]; }
+  [[nodiscard]] std::uint32_t blocks_max() const noexcept {
+    return static_cast<std::uint32_t>(blocks_.size() - 1);
+  }
+  [[nodiscard]] std::uint32_t block_pages(KvGroupId group) const noexcept {
+    return block_pages_[group.index()];
+  }
   [[nodiscard]] PrefixTree& prefixes() noexcept { return prefixes_; }
   [[nodiscard]] const PrefixTree& prefixes() const noexcept { return prefixes_; }
   [[nodiscard]] const PagePool& page_pool() const noexcept { return pages_; }
@@ -141,18 +148,21 @@ class BlockPool {
   void check_invariants() const;
 
  private:
-  /// Of one block. Its pages are row_pages_ of its row.
+  static constexpr std::uint32_t nobody = ~std::uint32_t{0};
+
   struct Block {
     std::uint32_t references = 0;
     KvGroupId group;
     PrefixId prefix = no_prefix;
-    bool blank = true;
-    BlockId queue_previous = no_block;  ///< blank blocks: the next blank one in queue_next
-    BlockId queue_next = no_block;
-    BlockId twin_previous = no_block;  ///< cached for the same prefix and group, earlier and later
+    BlockId previous = no_block;  ///< in the queue
+    BlockId next = no_block;      ///< in the queue, or the next blank one
+    BlockId twin_previous = no_block;
     BlockId twin_next = no_block;
-    std::uint64_t released_in = 0;  ///< newest step begun when the last reference went
+    bool blank = true;
+    std::uint64_t released_in = 0;  ///< begun_ when the last reference went
+    std::uint64_t dropped_in = 0;   ///< the plan that would forget it
   };
+  /// Blocks of one group cached for one prefix, the first cached in front.
   struct Twins {
     BlockId first = no_block;
     BlockId last = no_block;
@@ -162,16 +172,22 @@ class BlockPool {
   [[nodiscard]] std::span<PageId> row(BlockId block) noexcept;
   [[nodiscard]] BlockId take_block(KvGroupId group) noexcept;
   [[nodiscard]] BlockId fill_blank(KvGroupId group) noexcept;
-  void set_row(BlockId block, KvGroupId group) noexcept;
   void blank_out(BlockId block) noexcept;
+  void make_blank(BlockId block) noexcept;
+  void disown(PageId page, std::uint64_t step) noexcept;
   void enqueue(BlockId block) noexcept;
   void dequeue(BlockId block) noexcept;
   void uncache(BlockId block) noexcept;
-  void note_release(PageId page, std::uint64_t step) noexcept;
+  void forget(BlockId block) noexcept;
 
-  [[nodiscard]] bool is_used_by_a_step(SlabId slab) const noexcept;
-  [[nodiscard]] bool plan_room(SlabId slab);
-  void require_plan(SlabId slab) const;
+  [[nodiscard]] bool is_in_use(std::uint64_t released_in) const noexcept { return released_in > ended_; }
+  [[nodiscard]] bool list_contents(SlabId slab) noexcept;
+  void drop(BlockId block) noexcept;
+  [[nodiscard]] bool find_room(SlabId slab) noexcept;
+  [[nodiscard]] std::size_t list_targets(BlockId block, SlabId slab, std::size_t found,
+                                         std::size_t wanted) noexcept;
+  [[nodiscard]] std::size_t forget_pages(BlockId block, SlabId slab, std::size_t used) noexcept;
+  void move_page(const PageCopy& move) noexcept;
 
   void check_pages() const;
   void check_blocks() const;
@@ -179,31 +195,35 @@ class BlockPool {
   void check_cache() const;
 
   PagePool pages_;
-  std::vector<std::uint32_t> block_pages_;
-  std::uint32_t row_pages_;  ///< most pages that a block has
-  std::vector<Block> blocks_;
-  std::vector<PageId> rows_;            ///< [blocks, row_pages_]
-  std::vector<std::uint32_t> owners_;   ///< [pages] place in rows_, or nobody
+  std::vector<std::uint32_t> block_pages_;  ///< [groups]
+  std::uint32_t row_pages_;                 ///< most pages that a block has
+  std::vector<Block> blocks_;               ///< [blocks + 1]: the last one is both ends of the queue
+  std::vector<PageId> rows_;                ///< [blocks, row_pages_]
+  std::vector<std::uint32_t> owners_;       ///< [pages] place in rows_, or nobody
   PrefixTree prefixes_;
-  std::vector<Twins> twins_;  ///< [groups, prefixes]
-  BlockId blank_ = no_block;  ///< first of the blank blocks
-  BlockId queue_head_ = no_block;
-  BlockId queue_tail_ = no_block;
+  std::vector<Twins> twins_;  ///< [prefixes, groups]
+  BlockId ends_;
+  BlockId blank_ = no_block;
   std::uint32_t queued_ = 0;
   std::uint32_t queued_pages_ = 0;
   std::uint64_t evictions_ = 0;
 
-  std::uint64_t begun_ = 0;  ///< newest step begun
-  std::uint64_t ended_ = 0;  ///< newest step ended
-  std::vector<std::uint64_t> released_in_;  ///< [slabs] newest step when a page lost its block
+  // Steps are kept as their number and 1, so that 0 is before the first.
+  std::uint64_t begun_ = 0;
+  std::uint64_t ended_ = 0;
+  std::vector<std::uint64_t> released_in_;  ///< [slabs] newest of the pages that lost their block
 
-  std::uint64_t changes_ = 0;
-  std::uint64_t planned_at_ = 0;  ///< changes_ when the plan was made
+  // The plan. Blocks are marked with its number.
+  std::uint64_t plans_ = 0;
+  std::uint64_t changes_ = 0;     ///< whatever changes anything counts itself here
+  std::uint64_t planned_at_ = 0;  ///< changes_ then
   SlabId planned_slab_;
   bool has_plan_ = false;
   std::vector<PageCopy> moves_;
-  std::vector<BlockId> dropped_;          ///< queued blocks that the plan forgets
-  std::vector<std::uint32_t> leaving_;    ///< slabs whose moves are under way
+  std::vector<PageId> targets_;      ///< [pages_per_slab] of moves_, in order: first those of no block
+  std::uint32_t loose_targets_ = 0;  ///< how many those are
+  std::vector<BlockId> dropped_;     ///< in the order in which the others are theirs
+  std::uint32_t leaving_ = 0;        ///< slabs whose moves are under way
 };
 
 }  // namespace prophet

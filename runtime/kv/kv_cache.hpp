@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <optional>
 #include <span>
@@ -30,8 +31,8 @@ struct KvAdmitted {
 
 /// What became of a wish for more tokens.
 struct KvAppended {
-  bool done = false;                  ///< false: there is no room, and nothing has changed
-  std::span<const PageCopy> copies;   ///< shared pages that are written now: copy them first
+  bool done = false;                 ///< false: there is no room, and nothing has changed
+  std::span<const PageCopy> copies;  ///< shared pages that are written now: copy them first
   [[nodiscard]] explicit operator bool() const noexcept { return done; }
 };
 
@@ -69,10 +70,11 @@ class KvCache {
   [[nodiscard]] std::uint32_t find_prefix(std::span<const std::uint32_t> prompt,
                                           std::uint64_t extra_key = 0) const noexcept;
 
-  /// Begins a sequence: shares what is cached of `prompt`, then appends its next tokens, at most `chunk_tokens`
-  /// (a prefill goes on with append). Nothing when sequences_max are here, when there are not the pages, or
-  /// when fewer than watermark_pages would stay free; the last is not asked of the only sequence. Throws
-  /// Error{usage} for no tokens, or more than context_tokens_max in the prompt.
+  /// Begins a sequence: shares what is cached of `prompt`, then appends its next tokens, at most
+  /// `chunk_tokens` (a prefill goes on with append). Nothing when sequences_max are here, when there are not
+  /// the pages, or when fewer than watermark_pages would stay free; the last is not asked when no other
+  /// sequence is on the device. Throws Error{usage} for no tokens, or more than context_tokens_max in the
+  /// prompt.
   [[nodiscard]] std::optional<KvAdmitted> admit(std::span<const std::uint32_t> prompt,
                                                 std::uint32_t chunk_tokens = ~std::uint32_t{0},
                                                 std::uint64_t extra_key = 0);
@@ -98,8 +100,10 @@ class KvCache {
   /// Preempts a sequence to the host: the pages to copy there, after which its blocks are given back as by
   /// free. Nothing when there are not the slots.
   [[nodiscard]] std::optional<std::span<const KvSwap>> swap_out(KvSequenceId sequence);
-  /// Brings it back: the slots to copy, in new blocks that are shared with nobody; full ones are cached again.
-  /// Nothing when there are not the pages. Throws Error{check_failed} when it is not swapped out.
+  /// Brings it back: the slots to copy, in new blocks that are shared with nobody; full ones are cached
+  /// again. Nothing when there are not the pages, or fewer than watermark_pages would stay free; the last is
+  /// not asked when no other sequence is on the device. Throws Error{check_failed} when it is not swapped
+  /// out.
   [[nodiscard]] std::optional<std::span<const KvSwap>> swap_in(KvSequenceId sequence);
 
   [[nodiscard]] bool is_here(KvSequenceId sequence) const noexcept;
@@ -136,34 +140,102 @@ class KvCache {
  private:
   enum class State : std::uint8_t { absent, here, swapped_out };
 
-  /// Of one sequence; its tables and its last tokens stand in arrays of their own.
   struct Sequence {
     State state = State::absent;
     std::uint32_t tokens = 0;
     std::uint64_t extra_key = 0;
     BlockId state_block = no_block;
-    HostSlotId slots = no_host_slot;  ///< chain, while swapped out
-    KvSequenceId next_free;
+    HostSlotId slots = no_host_slot;  ///< chain of its pages, while it is swapped out
+    std::uint32_t next_absent = 0;
   };
   /// Of one sequence and group.
   struct Lane {
-    std::uint32_t blocks = 0;   ///< table entries
-    std::uint32_t left = 0;     ///< of them, so many at the start have left the window
-    PrefixId tail = no_prefix;  ///< of the last full block, referred to; unknown: caches no more
+    std::uint32_t blocks = 0;   ///< table entries in use
+    std::uint32_t left = 0;     ///< of those, so many at the start have left the window
+    PrefixId tail = no_prefix;  ///< of the last full block, referred to; or unnamed: caches no more
   };
+  /// What an append takes and sets free, in pages.
+  struct Demand {
+    std::uint64_t wanted = 0;
+    std::uint64_t freed = 0;
+  };
+
+  static constexpr PrefixId unnamed{no_prefix.value - 1};
+
+  [[nodiscard]] std::size_t groups() const noexcept { return geometry_.groups.size(); }
+  [[nodiscard]] Lane& lane(KvSequenceId sequence, std::size_t group) noexcept;
+  [[nodiscard]] const Lane& lane(KvSequenceId sequence, std::size_t group) const noexcept;
+  [[nodiscard]] BlockId* table(KvSequenceId sequence, std::size_t group) const noexcept;
+  [[nodiscard]] std::uint32_t* last_tokens(KvSequenceId sequence) const noexcept;
+  [[nodiscard]] Sequence& require_here(KvSequenceId sequence);
+
+  void require_context(std::uint32_t tokens, std::uint64_t more) const;
+  [[nodiscard]] KvGroupId group_id(std::size_t group) const noexcept {
+    return KvGroupId{static_cast<std::uint32_t>(group)};
+  }
+
+  [[nodiscard]] bool leaves_watermark(std::uint64_t wanted) const noexcept;
+  [[nodiscard]] std::uint64_t first_pages(std::uint32_t shared, std::uint32_t tokens) const noexcept;
+  [[nodiscard]] KvSequenceId begin_sequence(std::uint64_t extra_key) noexcept;
+  void end_sequence(KvSequenceId sequence) noexcept;
+
+  [[nodiscard]] std::uint32_t pages_attended(std::size_t group) const noexcept;
+  [[nodiscard]] std::uint32_t shared_in(std::size_t group, std::span<const std::uint32_t> tokens,
+                                        std::uint64_t extra_key) const noexcept;
+  [[nodiscard]] std::uint32_t list_shared(KvSequenceId sequence, std::span<const std::uint32_t> shared,
+                                          std::uint64_t extra_key) noexcept;
+  void share(KvSequenceId sequence, std::span<const std::uint32_t> shared) noexcept;
+  void name_tokens(KvSequenceId sequence, std::span<const std::uint32_t> tokens) noexcept;
+  void name_blocks(KvSequenceId sequence, std::size_t group, std::uint32_t begin,
+                   std::span<const std::uint32_t> tokens) noexcept;
+  void name_block(KvSequenceId sequence, std::size_t group, std::uint32_t block,
+                  std::span<const std::uint32_t> tokens) noexcept;
+  void stop_naming(KvSequenceId sequence) noexcept;
+
+  [[nodiscard]] std::uint32_t first_needed(std::size_t group, std::uint32_t tokens) const noexcept;
+  [[nodiscard]] bool writes_shared_block(KvSequenceId sequence, std::size_t group) const noexcept;
+  [[nodiscard]] Demand demand(KvSequenceId sequence, std::uint32_t tokens) const noexcept;
+  [[nodiscard]] bool grow(KvSequenceId sequence, std::uint32_t tokens);
+  void take_blocks(KvSequenceId sequence, std::uint32_t tokens) noexcept;
+  void replace_by_copy(BlockId& block) noexcept;
+  void release_entries(KvSequenceId sequence, std::size_t group, std::uint32_t first,
+                       std::uint32_t end) noexcept;
+  void release_blocks(KvSequenceId sequence) noexcept;
+
+  [[nodiscard]] std::uint32_t pages_of(KvSequenceId sequence) const noexcept;
+  void push_block(KvSequenceId sequence, BlockId block) noexcept;
+  void pop_block(KvSequenceId sequence, BlockId block) noexcept;
+  void name_again(KvSequenceId sequence, std::size_t group) noexcept;
+
+  void check_sequence(KvSequenceId sequence, std::vector<std::uint32_t>& block_references,
+                      std::vector<std::uint32_t>& prefix_references) const;
+  void check_references(const std::vector<std::uint32_t>& block_references,
+                        std::vector<std::uint32_t>& prefix_references) const;
+  void check_host() const;
+
+  struct Unmap {
+    void operator()(void* rows) const noexcept { std::free(rows); }
+  };
+  template <class Entry>
+  using Rows = std::unique_ptr<Entry[], Unmap>;  ///< memory that costs nothing until it is written
 
   KvGeometry geometry_;
   KvCacheOptions options_;
   BlockPool pool_;
   HostSlots host_;
-  std::vector<Sequence> sequences_;                ///< [sequences]
-  std::vector<Lane> lanes_;                        ///< [sequences, groups]
-  std::unique_ptr<BlockId[]> tables_;              ///< [sequences, entries of all groups]
-  std::unique_ptr<std::uint32_t[]> last_tokens_;   ///< [sequences, page_tokens_max] ring of the newest
+  std::vector<Sequence> sequences_;  ///< [sequences]
+  std::vector<Lane> lanes_;          ///< [sequences, groups]
+  std::uint32_t page_tokens_max_ = 1;
+  std::vector<std::uint32_t> first_entry_;  ///< [groups] of a sequence's tables
+  std::uint32_t entries_ = 0;               ///< of one sequence, all groups
+  Rows<BlockId> tables_;                    ///< [sequences, entries_]
+  Rows<std::uint32_t> last_tokens_;  ///< [sequences, page_tokens_max_] the newest, at tokens modulo that
+  std::vector<BlockId> reversed_;
   std::vector<PageCopy> copies_;
   std::vector<KvSwap> swaps_;
-  std::vector<BlockId> scratch_;
+  std::uint32_t first_absent_ = 0;
   std::uint32_t alive_ = 0;
+  std::uint32_t here_ = 0;
 };
 
 }  // namespace prophet

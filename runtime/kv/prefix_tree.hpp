@@ -14,8 +14,8 @@ using PrefixId = Id<struct PrefixTag>;
 /// Before the first page.
 inline constexpr PrefixId no_prefix{~std::uint32_t{0}};
 
-/// The hash of a page: of its parent's hash (0 before the first page), its tokens, and what else must be equal
-/// for K and V to be equal (an adapter, a tenant's salt).
+/// The hash of a page: of its parent's hash (0 before the first page), its tokens, and what else must be
+/// equal for K and V to be equal (an adapter, a tenant's salt).
 using PrefixHash = std::uint64_t (*)(std::uint64_t parent, std::span<const std::uint32_t> tokens,
                                      std::uint64_t extra_key) noexcept;
 
@@ -78,9 +78,9 @@ class PrefixTree {
 
   PrefixHash hash_;
   std::uint32_t page_tokens_max_;
-  std::vector<Node> nodes_;             ///< [nodes]
-  std::vector<std::uint32_t> tokens_;   ///< [nodes, page_tokens_max]
-  std::vector<PrefixId> buckets_;       ///< [power of two] first of a list
+  std::vector<Node> nodes_;            ///< [nodes]
+  std::vector<std::uint32_t> tokens_;  ///< [nodes, page_tokens_max]
+  std::vector<PrefixId> buckets_;      ///< [power of two] first of a list
   std::uint64_t mask_;
   PrefixId free_ = no_prefix;
   std::uint32_t size_ = 0;

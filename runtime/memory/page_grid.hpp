@@ -27,8 +27,7 @@ struct PageGrid {
   /// Byte of the arena at which the page begins; slab_stride_bytes is Arena::stride_bytes.
   [[nodiscard]] constexpr std::uint64_t offset_bytes(PageId page,
                                                      std::uint64_t slab_stride_bytes) const noexcept {
-    return slab_of(page).value * slab_stride_bytes +
-           std::uint64_t{page.value % pages_per_slab} * page_bytes;
+    return slab_of(page).value * slab_stride_bytes + std::uint64_t{page.value % pages_per_slab} * page_bytes;
   }
   /// Bytes of a slab that belong to no page.
   [[nodiscard]] constexpr std::uint64_t waste_bytes(std::uint64_t slab_bytes) const noexcept {

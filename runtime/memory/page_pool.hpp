@@ -35,6 +35,9 @@ class PagePool {
   /// REQUIRES: taken, each once.
   void give_back(std::span<const PageId> pages) noexcept;
 
+  /// The pages that take() would give if `except` were closed, at most pages.size(); returns how many.
+  std::uint32_t peek(std::span<PageId> pages, SlabId except) const noexcept;
+
   /// Pages that take() can give.
   [[nodiscard]] std::uint32_t free_pages() const noexcept { return free_; }
   [[nodiscard]] std::uint32_t free_pages(SlabId slab) const noexcept { return slabs_[slab.index()].free; }
@@ -66,6 +69,8 @@ class PagePool {
   [[nodiscard]] std::uint32_t& list_of(const Slab& slab) noexcept;
   void link(std::uint32_t slab) noexcept;
   void unlink(std::uint32_t slab) noexcept;
+  void take_from(std::uint32_t slab, std::span<PageId> pages) noexcept;
+  void give_back(PageId page) noexcept;
 
   PageGrid grid_;
   std::vector<Slab> slabs_;          ///< [slabs]
