@@ -34,7 +34,8 @@ void set_fixed_terms(HeadroomTerms& terms, const HeadroomQuestion& question, con
   terms.weights_bytes = non_expert_bytes(model, model.dtype);
   terms.predictor_bytes = question.predictor_bytes;
   terms.workspace_bytes = workspace_bytes(question);
-  terms.block_table_bytes = number_bytes * std::max<std::uint64_t>(1, terms.room.usable_bytes / cost.page_bytes);
+  terms.block_table_bytes =
+      number_bytes * std::max<std::uint64_t>(1, terms.room.usable_bytes / cost.page_bytes);
 }
 
 struct Taken {
@@ -44,8 +45,8 @@ struct Taken {
 
 Taken taken_before_arena(const HeadroomTerms& terms) {
   Taken taken;
-  for (const std::uint64_t bytes : {terms.weights_bytes, terms.predictor_bytes, terms.workspace_bytes,
-                                    terms.block_table_bytes}) {
+  for (const std::uint64_t bytes :
+       {terms.weights_bytes, terms.predictor_bytes, terms.workspace_bytes, terms.block_table_bytes}) {
     taken.asked_bytes += bytes;
     taken.granted_bytes += up_to(bytes, terms.room.granularity_bytes);
   }
@@ -63,8 +64,7 @@ void count_pages(HeadroomTerms& terms) {
   terms.lent_slabs = terms.slabs - terms.cache_slabs - terms.staging_slabs;
   terms.pages_per_slab = static_cast<std::uint32_t>(terms.slab_bytes / terms.page_bytes);
   terms.pages = std::uint64_t{terms.lent_slabs} * terms.pages_per_slab;
-  terms.lent_waste_bytes =
-      terms.lent_slabs * (terms.slab_bytes - terms.pages_per_slab * terms.page_bytes);
+  terms.lent_waste_bytes = terms.lent_slabs * (terms.slab_bytes - terms.pages_per_slab * terms.page_bytes);
 }
 
 /// Sequences grow in turn, a page's tokens at a time, until one is refused. One that holds no token has no
@@ -108,15 +108,18 @@ HeadroomTerms headroom(const HeadroomQuestion& question, const DeviceRoom& room)
   const Taken taken = taken_before_arena(terms);
   const std::uint64_t largest = arena_bytes_max(room, taken);
   const std::uint64_t wanted = std::uint64_t{terms.cache_slabs} + terms.staging_slabs;
-  terms.slabs = static_cast<std::uint32_t>(std::min<std::uint64_t>(largest / terms.slab_bytes, limits::slabs_max));
+  terms.slabs =
+      static_cast<std::uint32_t>(std::min<std::uint64_t>(largest / terms.slab_bytes, limits::slabs_max));
   if (terms.slabs < wanted) {
-    terms.missing_bytes = taken.asked_bytes + wanted * terms.slab_bytes - std::min(room.usable_bytes, taken.asked_bytes + largest);
+    terms.missing_bytes = taken.asked_bytes + wanted * terms.slab_bytes -
+                          std::min(room.usable_bytes, taken.asked_bytes + largest);
     terms.slabs = 0;
     return terms;
   }
   const std::uint64_t arena = terms.slabs * terms.slab_bytes;
   terms.rest_bytes = room.usable_bytes - taken.asked_bytes - arena;
-  terms.rounding_bytes = taken.granted_bytes + up_to(arena, room.granularity_bytes) - taken.asked_bytes - arena;
+  terms.rounding_bytes =
+      taken.granted_bytes + up_to(arena, room.granularity_bytes) - taken.asked_bytes - arena;
   count_pages(terms);
   count_tokens(terms, cost, question.batch);
   return terms;

@@ -2,16 +2,18 @@
 
 #include "bench/analytic/headroom_terms.hpp"
 
-/// How many tokens a device holds, computed from the model's shape and the device's memory: no allocation, and
-/// no code of runtime/memory or runtime/kv, which it is compared with (scripts/check_layers sees to that).
+/// How many tokens a device holds, computed from the model's shape and the device's memory: no allocation,
+/// and no code of runtime/memory or runtime/kv, which it is compared with (scripts/check_layers sees to
+/// that).
 namespace prophet::analytic {
 
 /// Every term. When the device is too small for weights and experts, missing_bytes says by how much, and the
 /// terms behind the experts are 0.
 [[nodiscard]] HeadroomTerms headroom(const HeadroomQuestion& question, const DeviceRoom& room);
 
-/// What a paper would print: (memory - weights - experts) / bytes of a token, with no pages, slabs, workspace,
-/// staging or reserve in it, and each layer as if it kept every token. 0 when there is no such memory.
+/// What a paper would print: (memory - weights - experts) / bytes of a token, with no pages, slabs,
+/// workspace, staging or reserve in it, and each layer as if it kept every token. 0 when there is no such
+/// memory.
 [[nodiscard]] std::uint64_t closed_form_tokens(const HeadroomQuestion& question, const DeviceRoom& room);
 
 /// Bytes of a step's activations, all fp32 or 32-bit numbers, T = max(step_tokens, batch) rows each, but

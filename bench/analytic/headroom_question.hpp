@@ -12,11 +12,11 @@ struct HeadroomQuestion {
   ModelShape model;
   Dtype expert_dtype = Dtype::bf16;
   Dtype kv_dtype = Dtype::bf16;
-  std::uint32_t page_tokens = 16;    ///< a power of two
-  std::uint32_t batch = 1;           ///< sequences, which grow together
-  std::uint32_t step_tokens = 512;   ///< of the longest step, which the workspace is made for
-  std::uint32_t cache_slabs = 0;     ///< experts that stay on the device; model.grid.size(): all of them
-  std::uint32_t staging_slabs = 0;   ///< through which the others pass; 0 where all stay
+  std::uint32_t page_tokens = 16;     ///< a power of two
+  std::uint32_t batch = 1;            ///< sequences, which grow together
+  std::uint32_t step_tokens = 512;    ///< of the longest step, which the workspace is made for
+  std::uint32_t cache_slabs = 0;      ///< experts that stay on the device; model.grid.size(): all of them
+  std::uint32_t staging_slabs = 0;    ///< through which the others pass; 0 where all stay
   std::uint64_t predictor_bytes = 0;  ///< 0 where all stay
 
   [[nodiscard]] bool all_resident() const noexcept { return cache_slabs == model.grid.size(); }

@@ -26,8 +26,8 @@ std::uint64_t number_row_bytes(std::uint64_t numbers, Dtype dtype) {
     case Dtype::int8:
       return numbers + 4;
     default:
-      throw Error(ErrorCode::usage, fmt::format("KV cache in {}: expected bf16, fp16, fp32, fp8 or int8",
-                                                dtype_name(dtype)));
+      throw Error(ErrorCode::usage,
+                  fmt::format("KV cache in {}: expected bf16, fp16, fp32, fp8 or int8", dtype_name(dtype)));
   }
 }
 

@@ -43,11 +43,12 @@ std::string kv_text(const ModelShape& model) {
         text += fmt::format("{} layers of {} KV heads of {}", run.layers, run.kv_heads, run.head_dim);
         break;
       case KvKind::sliding_window:
-        text += fmt::format("{} layers of {} KV heads of {} with a window of {} tokens", run.layers, run.kv_heads,
-                            run.head_dim, run.window_tokens);
+        text += fmt::format("{} layers of {} KV heads of {} with a window of {} tokens", run.layers,
+                            run.kv_heads, run.head_dim, run.window_tokens);
         break;
       case KvKind::latent:
-        text += fmt::format("{} layers of a latent of {} + {}", run.layers, run.kv_lora_rank, run.qk_rope_head_dim);
+        text += fmt::format("{} layers of a latent of {} + {}", run.layers, run.kv_lora_rank,
+                            run.qk_rope_head_dim);
         break;
       case KvKind::none:
         text += fmt::format("{} layers without attention", run.layers);
@@ -66,9 +67,9 @@ std::string preamble(const HeadroomSetup& setup, const DeviceInfo& device, const
   text += fmt::format("KV      {}; {} bytes a token in {}, pages of {} tokens of a layer\n", kv_text(model),
                       analytic::token_bytes(model, question.kv_dtype), dtype_name(question.kv_dtype),
                       question.page_tokens);
-  text += fmt::format("device  {}{}\n", device.name,
-                      device.simulated ? ": SIMULATED memory; what its context takes is not in the profile's figure"
-                                       : "");
+  text += fmt::format(
+      "device  {}{}\n", device.name,
+      device.simulated ? ": SIMULATED memory; what its context takes is not in the profile's figure" : "");
   text += fmt::format("batch   {} sequence{} that grow alike, steps of up to {} tokens\n", question.batch,
                       question.batch == 1 ? "" : "s", question.step_tokens);
   return text + run_line(setup);
@@ -85,10 +86,11 @@ std::string proof_text(const std::vector<HeadroomCell>& cells) {
     compared = compared && cell.proof->compared;
   }
   if (pages == 0) return "no page found room, so none was written\n";
-  return fmt::format("{} pages ({:.3f} GiB) written, each with a pattern of its own, then all read back: {}\n",
-                     pages, static_cast<double>(bytes) / 0x1p30,
-                     compared ? "each as it was written"
-                              : "this device has no bytes, so only that no copy overtook another was checked");
+  return fmt::format(
+      "{} pages ({:.3f} GiB) written, each with a pattern of its own, then all read back: {}\n", pages,
+      static_cast<double>(bytes) / 0x1p30,
+      compared ? "each as it was written"
+               : "this device has no bytes, so only that no copy overtook another was checked");
 }
 
 std::string context_text(const HeadroomSetup& setup, const std::vector<HeadroomCell>& cells) {
@@ -110,14 +112,16 @@ void refuse_context_that_cannot_fit(const HeadroomSetup& setup, const DeviceRoom
   for (const HeadroomQuestion& question : questions)
     longest = std::max(longest, analytic::headroom(question, room).context_tokens);
   if (setup.context_tokens == 0 || longest >= setup.context_tokens) return;
-  throw Error(ErrorCode::out_of_memory,
-              fmt::format("--context {}: with these slabs {} sequence{} fit in {} bytes up to {} tokens each, "
-                          "expected at most that",
-                          setup.context_tokens, setup.batch, setup.batch == 1 ? "" : "s", room.usable_bytes,
-                          longest));
+  throw Error(
+      ErrorCode::out_of_memory,
+      fmt::format("--context {}: with these slabs {} sequence{} fit in {} bytes up to {} tokens each, "
+                  "expected at most that",
+                  setup.context_tokens, setup.batch, setup.batch == 1 ? "" : "s", room.usable_bytes,
+                  longest));
 }
 
-void write_documents(const HeadroomSetup& setup, const Json& provenance, const Json& rows, const Json& summary) {
+void write_documents(const HeadroomSetup& setup, const Json& provenance, const Json& rows,
+                     const Json& summary) {
   if (!setup.json_path.empty()) {
     Json document = {{"schema_version", report_schema_version}};
     document["provenance"] = provenance;
@@ -162,10 +166,11 @@ void report_one(const HeadroomSetup& setup) {
 
 void check_grid(const GridSummary& summary) {
   if (summary.error_max <= error_max && summary.waste_max <= waste_max) return;
-  throw Error(ErrorCode::check_failed,
-              fmt::format("headroom: the counts differ by {:.3f} % and lent slabs waste {:.3f} %, expected at "
-                          "most {:.1f} and {:.0f} %",
-                          100 * summary.error_max, 100 * summary.waste_max, 100 * error_max, 100 * waste_max));
+  throw Error(
+      ErrorCode::check_failed,
+      fmt::format("headroom: the counts differ by {:.3f} % and lent slabs waste {:.3f} %, expected at "
+                  "most {:.1f} and {:.0f} %",
+                  100 * summary.error_max, 100 * summary.waste_max, 100 * error_max, 100 * waste_max));
 }
 
 void report_grid(const HeadroomSetup& setup) {
@@ -177,11 +182,12 @@ void report_grid(const HeadroomSetup& setup) {
       run_study_grid(question_options(setup, ModelShape()), setup.expert_dtype.empty(), slabs_of);
   const GridSummary summary = summarise(cells, setup.context_tokens);
   if (prints_table(setup)) {
-    fmt::print("tokens that fit, as a multiple of those with all experts resident; SIMULATED memory of the "
-               "profiles' capacity; slabs: {}\n{}{}",
-               setup.slab_fractions.empty() ? "the study's min(E, k * batch^0.932) of each layer, rounded up"
-                                            : fmt::format("{} of all experts", setup.slab_fractions.front()),
-               run_line(setup), grid_table(cells, setup.context_tokens));
+    fmt::print(
+        "tokens that fit, as a multiple of those with all experts resident; SIMULATED memory of the "
+        "profiles' capacity; slabs: {}\n{}{}",
+        setup.slab_fractions.empty() ? "the study's min(E, k * batch^0.932) of each layer, rounded up"
+                                     : fmt::format("{} of all experts", setup.slab_fractions.front()),
+        run_line(setup), grid_table(cells, setup.context_tokens));
   }
   Json provenance(provenance_json());
   provenance["context_tokens"] = setup.context_tokens;
@@ -196,7 +202,8 @@ void report_grid(const HeadroomSetup& setup) {
 
 void add_headroom_command(CLI::App& app) {
   CLI::App* command = app.add_subcommand(
-      "headroom", "How many tokens of KV cache a device holds beside all experts or some, by allocating them");
+      "headroom",
+      "How many tokens of KV cache a device holds beside all experts or some, by allocating them");
   const auto setup = std::make_shared<HeadroomSetup>();
   add_headroom_options(*command, *setup);
   command->callback([setup] {

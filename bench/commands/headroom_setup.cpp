@@ -36,9 +36,10 @@ void add_headroom_options(CLI::App& command, HeadroomSetup& setup) {
                      "A name of `prophet models`, or the path of a Hugging Face config.json");
   command.add_option("--device", setup.device, "cpu, sim:PROFILE or cuda[:N]")->capture_default_str();
   command.add_option("--memory", setup.memory_mib, "MiB of the device's memory to use; all of it by default");
-  auto* const fractions = command.add_option("--slab-fraction", setup.slab_fractions,
-                                             "Shares of all experts that stay, comma-separated; 0.25,0.5,0.75 "
-                                             "by default");
+  auto* const fractions =
+      command.add_option("--slab-fraction", setup.slab_fractions,
+                         "Shares of all experts that stay, comma-separated; 0.25,0.5,0.75 "
+                         "by default");
   fractions->delimiter(',');
   auto* const slabs =
       command.add_option("--slabs", setup.slabs, "The same as numbers of cache slabs, comma-separated");
@@ -80,8 +81,9 @@ void check_headroom_setup(const HeadroomSetup& setup) {
   const bool asks_for_one = !setup.model.empty() || setup.memory_mib != 0 || !setup.slabs.empty() ||
                             setup.batch != 1 || setup.device != "cpu" || setup.slab_fractions.size() > 1;
   if (asks_for_one) {
-    refuse("--grid: has models, devices and batches of its own, expected none of --model, --device, --memory, "
-           "--batch and --slabs beside it, and at most one --slab-fraction");
+    refuse(
+        "--grid: has models, devices and batches of its own, expected none of --model, --device, --memory, "
+        "--batch and --slabs beside it, and at most one --slab-fraction");
   }
 }
 

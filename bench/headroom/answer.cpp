@@ -38,8 +38,9 @@ std::uint32_t choose_page_tokens(const ModelShape& model, std::uint64_t slab_byt
   const auto check_fit = [&](std::uint64_t page_tokens) {
     const std::uint64_t page_bytes = page_tokens * token_bytes;
     if (page_bytes <= slab_bytes && page_bytes <= std::numeric_limits<std::uint32_t>::max()) return;
-    refuse(fmt::format("--page-tokens {}: a page of {} bytes is larger than a slab of {}, expected at most {}",
-                       page_tokens, page_bytes, slab_bytes, std::bit_floor(slab_bytes / token_bytes)));
+    refuse(
+        fmt::format("--page-tokens {}: a page of {} bytes is larger than a slab of {}, expected at most {}",
+                    page_tokens, page_bytes, slab_bytes, std::bit_floor(slab_bytes / token_bytes)));
   };
   if (options.page_tokens != 0) {
     check_page_tokens(options.page_tokens);

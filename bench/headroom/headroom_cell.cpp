@@ -13,15 +13,15 @@ bool fits(const HeadroomCell& cell, std::uint64_t context_tokens) {
 
 }  // namespace
 
-const char* outcome_name(Outcome outcome) noexcept {
+const char* outcome_name(HeadroomOutcome outcome) noexcept {
   switch (outcome) {
-    case Outcome::ratio:
+    case HeadroomOutcome::ratio:
       return "ratio";
-    case Outcome::enabled:
+    case HeadroomOutcome::enabled:
       return "enabled";
-    case Outcome::neither:
+    case HeadroomOutcome::neither:
       return "neither";
-    case Outcome::resident_only:
+    case HeadroomOutcome::resident_only:
       return "resident only";
   }
   return "unknown";
@@ -31,10 +31,10 @@ Extension extension_of(const HeadroomCell& all_resident, const HeadroomCell& cac
                        std::uint64_t context_tokens) {
   const bool resident = fits(all_resident, context_tokens);
   const bool with_cache = fits(cached, context_tokens);
-  if (!resident) return {with_cache ? Outcome::enabled : Outcome::neither, 0};
-  if (!with_cache) return {Outcome::resident_only, 0};
-  return {Outcome::ratio, static_cast<double>(cached.measured.tokens) /
-                              static_cast<double>(all_resident.measured.tokens)};
+  if (!resident) return {with_cache ? HeadroomOutcome::enabled : HeadroomOutcome::neither, 0};
+  if (!with_cache) return {HeadroomOutcome::resident_only, 0};
+  return {HeadroomOutcome::ratio,
+          static_cast<double>(cached.measured.tokens) / static_cast<double>(all_resident.measured.tokens)};
 }
 
 double error_of(std::uint64_t analytic_tokens, std::uint64_t measured_tokens) noexcept {

@@ -12,15 +12,15 @@ namespace prophet {
 /// One question, answered twice.
 struct HeadroomCell {
   HeadroomQuestion question;
-  std::string device;      ///< as it was asked for: "sim:h100-80gb"
-  HeadroomTerms measured;  ///< by allocating
-  HeadroomTerms analytic;  ///< by arithmetic
+  std::string device;                    ///< as it was asked for: "sim:h100-80gb"
+  HeadroomTerms measured;                ///< by allocating
+  HeadroomTerms analytic;                ///< by arithmetic
   std::uint64_t closed_form_tokens = 0;  ///< what a paper would print
   std::optional<PageProof> proof;        ///< none where it was left out
 };
 
 /// What keeping fewer experts does to the tokens that a device holds (DESIGN section 9).
-enum class Outcome : std::uint8_t {
+enum class HeadroomOutcome : std::uint8_t {
   ratio,          ///< both fit: so many times the tokens
   enabled,        ///< only with fewer experts there is room for any token
   neither,        ///< no room either way
@@ -28,11 +28,11 @@ enum class Outcome : std::uint8_t {
 };
 
 struct Extension {
-  Outcome outcome = Outcome::neither;
-  double ratio = 0;  ///< of Outcome::ratio alone
+  HeadroomOutcome outcome = HeadroomOutcome::neither;
+  double ratio = 0;  ///< of HeadroomOutcome::ratio alone
 };
 
-[[nodiscard]] const char* outcome_name(Outcome outcome) noexcept;
+[[nodiscard]] const char* outcome_name(HeadroomOutcome outcome) noexcept;
 
 /// Both sides measured. A side fits when each of its sequences holds `context_tokens`, or one page's tokens
 /// where that is 0.

@@ -21,8 +21,8 @@ std::uint32_t step_of(const KvGeometry& geometry) {
   return step;
 }
 
-/// What no sequence passes while `batch` of them grow alike in `pages` pages. Sequences that keep only windows
-/// could go on for ever, and stop at the model's own context.
+/// What no sequence passes while `batch` of them grow alike in `pages` pages. Sequences that keep only
+/// windows could go on for ever, and stop at the model's own context.
 std::uint32_t longest_context(const KvGeometry& geometry, std::uint64_t pages,
                               const HeadroomQuestion& question) {
   const std::uint32_t step = step_of(geometry);

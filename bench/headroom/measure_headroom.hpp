@@ -20,8 +20,8 @@ struct MeasuredHeadroom {
 };
 
 /// Counts the tokens that a device holds by allocating: places the model (Placement), lends the arena's other
-/// slabs to a KvCache, and lets the question's sequences grow in turn, a page's tokens at a time, until one is
-/// refused. Then writes and reads back all pages that they hold. Gives everything back before it returns.
+/// slabs to a KvCache, and lets the question's sequences grow in turn, a page's tokens at a time, until one
+/// is refused. Then writes and reads back all pages that they hold. Gives everything back before it returns.
 ///
 /// A model that finds no room is no error: the terms say what is missing. Throws Error{usage} for a page size
 /// or dtype that the model cannot have, Error{check_failed} for a page that does not hold what was written.

@@ -57,7 +57,8 @@ class PageFerry {
  private:
   static void expect_ok(kernels::Status status, const char* what) {
     if (status == kernels::Status::ok) return;
-    throw Error(ErrorCode::check_failed, fmt::format("{}: refused its own pages, expected a valid grid", what));
+    throw Error(ErrorCode::check_failed,
+                fmt::format("{}: refused its own pages, expected a valid grid", what));
   }
 
   /// The staging bytes of the pages, whose patterns' names are set.
@@ -76,8 +77,9 @@ class PageFerry {
   void copy(std::span<const std::uint32_t> pages, bool to_device) {
     std::size_t begin = 0;
     for (std::size_t i = 1; i <= pages.size(); ++i) {
-      const bool joined = i < pages.size() && kernels::page_offset(grid_, pages[i]) ==
-                                                  kernels::page_offset(grid_, pages[i - 1]) + grid_.page_bytes;
+      const bool joined =
+          i < pages.size() && kernels::page_offset(grid_, pages[i]) ==
+                                  kernels::page_offset(grid_, pages[i - 1]) + grid_.page_bytes;
       if (joined) continue;
       const std::uint64_t size = (i - begin) * grid_.page_bytes;
       const BufferView host = staging_.view().slice(begin * grid_.page_bytes, size);

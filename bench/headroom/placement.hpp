@@ -25,8 +25,8 @@ struct FixedSizes {
 [[nodiscard]] FixedSizes fixed_sizes(const HeadroomQuestion& question, std::uint64_t page_bytes,
                                      std::uint64_t usable_bytes);
 
-/// A model on a device: first what is always there, one allocation each, then the arena, with as many slabs as
-/// the device grants. Owns all of it; the device must outlive it.
+/// A model on a device: first what is always there, one allocation each, then the arena, with as many slabs
+/// as the device grants. Owns all of it; the device must outlive it.
 class Placement {
  public:
   /// `slabs_wanted` must find room, or there is no arena. Errors of the device other than out_of_memory are

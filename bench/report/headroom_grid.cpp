@@ -11,18 +11,18 @@ namespace {
 
 void add_outcome(GridSummary& summary, const Extension& extension) {
   switch (extension.outcome) {
-    case Outcome::ratio:
+    case HeadroomOutcome::ratio:
       ++summary.ratio;
       summary.ratio_mean += extension.ratio;
       summary.ratio_max = std::max(summary.ratio_max, extension.ratio);
       return;
-    case Outcome::enabled:
+    case HeadroomOutcome::enabled:
       ++summary.enabled;
       return;
-    case Outcome::neither:
+    case HeadroomOutcome::neither:
       ++summary.neither;
       return;
-    case Outcome::resident_only:
+    case HeadroomOutcome::resident_only:
       ++summary.resident_only;
       return;
   }
@@ -39,21 +39,22 @@ void add_side(GridSummary& summary, const HeadroomCell& cell, std::vector<double
 }
 
 std::string outcome_text(const Extension& extension) {
-  if (extension.outcome != Outcome::ratio) return outcome_name(extension.outcome);
+  if (extension.outcome != HeadroomOutcome::ratio) return outcome_name(extension.outcome);
   return fmt::format("{:.3f}", extension.ratio);
 }
 
 std::string summary_text(const GridSummary& s) {
-  std::string text = fmt::format(
-      "{} cells: {} ratio (mean {:.3f}, largest {:.3f}), {} enabled, {} neither", s.cells, s.ratio,
-      s.ratio_mean, s.ratio_max, s.enabled, s.neither);
+  std::string text = fmt::format("{} cells: {} ratio (mean {:.3f}, largest {:.3f}), {} enabled, {} neither",
+                                 s.cells, s.ratio, s.ratio_mean, s.ratio_max, s.enabled, s.neither);
   if (s.resident_only != 0) text += fmt::format(", {} resident only", s.resident_only);
-  text += fmt::format("\n{} pages were allocated; the analytic count differs from the measured one by at most "
-                      "{:.4f} %\n",
-                      s.page_allocations, 100 * s.error_max);
-  text += fmt::format("the closed form (memory - weights - experts) / bytes of a token differs by {:.2f} % at "
-                      "the median and {:.1f} % at most, where anything fits\n",
-                      100 * s.closed_form_error_median, 100 * s.closed_form_error_max);
+  text += fmt::format(
+      "\n{} pages were allocated; the analytic count differs from the measured one by at most "
+      "{:.4f} %\n",
+      s.page_allocations, 100 * s.error_max);
+  text += fmt::format(
+      "the closed form (memory - weights - experts) / bytes of a token differs by {:.2f} % at "
+      "the median and {:.1f} % at most, where anything fits\n",
+      100 * s.closed_form_error_median, 100 * s.closed_form_error_max);
   text += fmt::format("lent slabs waste at most {:.3f} % of their bytes{}\n", 100 * s.waste_max,
                       s.waste_model.empty() ? "" : fmt::format(" ({})", s.waste_model));
   return text;
@@ -80,13 +81,15 @@ GridSummary summarise(const std::vector<StudyCell>& cells, std::uint64_t context
 
 std::string grid_table(const std::vector<StudyCell>& cells, std::uint64_t context_tokens) {
   std::string text = fmt::format("{:<18} {:<10}", "model", "GPU");
-  for (const std::uint32_t batch : study_batches) text += fmt::format(" {:>13}", fmt::format("batch {}", batch));
+  for (const std::uint32_t batch : study_batches)
+    text += fmt::format(" {:>13}", fmt::format("batch {}", batch));
   text += "\n";
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const StudyCell& cell = cells[i];
     const bool first = i % study_batches.size() == 0;
     if (first) text += fmt::format("{:<18} {:<10}", cell.cached.question.model.name, cell.gpu);
-    text += fmt::format(" {:>13}", outcome_text(extension_of(cell.all_resident, cell.cached, context_tokens)));
+    text +=
+        fmt::format(" {:>13}", outcome_text(extension_of(cell.all_resident, cell.cached, context_tokens)));
     if (i % study_batches.size() + 1 == study_batches.size()) text += "\n";
   }
   return text + "\n" + summary_text(summarise(cells, context_tokens));

@@ -70,7 +70,7 @@ void add_outcome(Row& row, const HeadroomCell& cell, const HeadroomCell& all_res
   if (&cell == &all_resident) return;
   const Extension extension = extension_of(all_resident, cell, context_tokens);
   row["outcome"] = outcome_name(extension.outcome);
-  if (extension.outcome == Outcome::ratio) row["extension"] = extension.ratio;
+  if (extension.outcome == HeadroomOutcome::ratio) row["extension"] = extension.ratio;
 }
 
 void add_proof(Row& row, const HeadroomCell& cell) {

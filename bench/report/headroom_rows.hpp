@@ -24,14 +24,14 @@ struct GridSummary {
   std::uint32_t enabled = 0;
   std::uint32_t neither = 0;
   std::uint32_t resident_only = 0;
-  double ratio_mean = 0;          ///< over the cells where both sides fit
+  double ratio_mean = 0;  ///< over the cells where both sides fit
   double ratio_max = 0;
-  double error_max = 0;           ///< of analytic against measured tokens, over both sides of all cells
-  double closed_form_error_max = 0;     ///< over the sides that fit
+  double error_max = 0;              ///< of analytic against measured tokens, over both sides of all cells
+  double closed_form_error_max = 0;  ///< over the sides that fit
   double closed_form_error_median = 0;
-  double waste_max = 0;           ///< share of lent slabs, over the models
-  std::string waste_model;        ///< whose it is
-  std::uint64_t page_allocations = 0;   ///< pages held when sequences were refused, of both sides
+  double waste_max = 0;                ///< share of lent slabs, over the models
+  std::string waste_model;             ///< whose it is
+  std::uint64_t page_allocations = 0;  ///< pages held when sequences were refused, of both sides
 };
 [[nodiscard]] GridSummary summarise(const std::vector<StudyCell>& cells, std::uint64_t context_tokens);
 

@@ -52,7 +52,8 @@ std::string memory_lines(const Cells& cells) {
   using T = HeadroomTerms;
   std::string text = bytes_line("memory of the device", cells, [](const T& t) { return t.room.total_bytes; });
   text += bytes_line("- context, other processes", cells, [](const T& t) { return t.room.context_bytes; });
-  text += bytes_line("- reserve for code and libraries", cells, [](const T& t) { return t.room.reserve_bytes; });
+  text +=
+      bytes_line("- reserve for code and libraries", cells, [](const T& t) { return t.room.reserve_bytes; });
   text += bytes_line("- weights that are no experts", cells, [](const T& t) { return t.weights_bytes; });
   text += bytes_line("- predictor", cells, [](const T& t) { return t.predictor_bytes; });
   text += bytes_line("- workspace of a step", cells, [](const T& t) { return t.workspace_bytes; });
@@ -83,24 +84,22 @@ std::string count_lines(const Cells& cells) {
 
 std::string error_text(std::uint64_t computed, const HeadroomCell& cell) {
   if (!cell.measured.placed() && !cell.analytic.placed()) return "-";
-  return fmt::format("{} {:>+9.2f} %", computed,
-                     cell.measured.tokens == 0 ? 0.0
-                                               : 100.0 * (static_cast<double>(computed) /
-                                                              static_cast<double>(cell.measured.tokens) -
-                                                          1));
+  return fmt::format(
+      "{} {:>+9.2f} %", computed,
+      cell.measured.tokens == 0
+          ? 0.0
+          : 100.0 * (static_cast<double>(computed) / static_cast<double>(cell.measured.tokens) - 1));
 }
 
 std::string comparison_lines(const Cells& cells, std::uint64_t context_tokens) {
-  std::string text = line("tokens, analytic, and its error", cells, [](const HeadroomCell& cell) {
-    return error_text(cell.analytic.tokens, cell);
-  });
-  text += line("tokens, closed form, its error", cells, [](const HeadroomCell& cell) {
-    return error_text(cell.closed_form_tokens, cell);
-  });
+  std::string text = line("tokens, analytic, and its error", cells,
+                          [](const HeadroomCell& cell) { return error_text(cell.analytic.tokens, cell); });
+  text += line("tokens, closed form, its error", cells,
+               [](const HeadroomCell& cell) { return error_text(cell.closed_form_tokens, cell); });
   text += line("extension", cells, [&](const HeadroomCell& cell) {
     if (cell.question.all_resident()) return std::string("1 by definition");
     const Extension extension = extension_of(cells.front(), cell, context_tokens);
-    if (extension.outcome != Outcome::ratio) return std::string(outcome_name(extension.outcome));
+    if (extension.outcome != HeadroomOutcome::ratio) return std::string(outcome_name(extension.outcome));
     return fmt::format("ratio {:.3f}", extension.ratio);
   });
   return text;

@@ -24,14 +24,14 @@ std::uint64_t kv_values(const ModelShape& model) {
 std::uint64_t values_of_token(const ModelShape& model) {
   const std::uint64_t hidden = model.hidden_size;
   const std::array<std::uint64_t, 8> rows = {
-      2 * hidden,                                                // residual stream, normed
-      2 * std::uint64_t{model.query_values},                     // q, attended
-      kv_values(model),                                          // k, v
-      model.grid.experts,                                        // router logits
-      2 * std::uint64_t{model.top_k},                            // choices, weights
-      checked_mul(hidden, model.top_k, what),                    // outputs of the routed experts
-      2 * std::uint64_t{model.ffn_width},                        // gate and up of the feed-forward beside them
-      model.ffn_width == 0 ? 0 : hidden,                         // and its output
+      2 * hidden,                              // residual stream, normed
+      2 * std::uint64_t{model.query_values},   // q, attended
+      kv_values(model),                        // k, v
+      model.grid.experts,                      // router logits
+      2 * std::uint64_t{model.top_k},          // choices, weights
+      checked_mul(hidden, model.top_k, what),  // outputs of the routed experts
+      2 * std::uint64_t{model.ffn_width},      // gate and up of the feed-forward beside them
+      model.ffn_width == 0 ? 0 : hidden,       // and its output
   };
   std::uint64_t sum = 0;
   for (const std::uint64_t row : rows) sum = checked_add(sum, row, what);

@@ -55,8 +55,8 @@ struct ModelShape {
   std::uint32_t vocab_size = 0;              ///< logits of one token
   std::uint32_t query_values = 0;  ///< queries of one token in one layer; latent: as the kernel reads them,
                                    ///< on the latent and the rotary key of each head
-  std::uint32_t ffn_width = 0;  ///< the widest feed-forward beside the routed experts, 0 without one
-  std::vector<KvLayers> kv;     ///< at most one run of each kind
+  std::uint32_t ffn_width = 0;     ///< the widest feed-forward beside the routed experts, 0 without one
+  std::vector<KvLayers> kv;        ///< at most one run of each kind
   friend bool operator==(const ModelShape&, const ModelShape&) = default;
 };
 

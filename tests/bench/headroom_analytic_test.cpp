@@ -72,7 +72,8 @@ TEST(AnalyticKv, OfPagesOfTwoSizesTheWindowKnowsItsLargest) {
   const KvCost cost = kv_cost(model, Dtype::bf16, 8);
   ASSERT_EQ(cost.runs.size(), 2U);
   EXPECT_EQ(cost.runs[1].page_tokens, 32U);
-  // 72 tokens: 9 pages of 8; the 65th token attends from token 25 on, in page 0, so that 3 pages of 32 are held.
+  // 72 tokens: 9 pages of 8; the 65th token attends from token 25 on, in page 0, so that 3 pages of 32 are
+  // held.
   EXPECT_EQ(pages_of(cost, 72), 2U * 9 + 3 * 3);
   // 80: the 73rd attends from token 33 on, in page 1.
   EXPECT_EQ(pages_of(cost, 80), 2U * 10 + 3 * 2);
@@ -135,8 +136,8 @@ TEST(AnalyticHeadroom, RoundingIsPaidByTheReserveFirst) {
   EXPECT_EQ(rounded.pages, plain.pages);
   EXPECT_GT(rounded.rounding_bytes, 0U);
   room.reserve_bytes = 0;
-  room.usable_bytes = plain.weights_bytes + plain.workspace_bytes + plain.block_table_bytes +
-                      plain.slabs * plain.slab_bytes;
+  room.usable_bytes =
+      plain.weights_bytes + plain.workspace_bytes + plain.block_table_bytes + plain.slabs * plain.slab_bytes;
   EXPECT_LT(headroom(asked, room).slabs, plain.slabs);
 }
 
