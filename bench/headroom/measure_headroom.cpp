@@ -38,6 +38,14 @@ std::uint32_t longest_context(const KvGeometry& geometry, std::uint64_t pages,
   return static_cast<std::uint32_t>(longest / step * step);
 }
 
+/// Whether the arena, experts' slabs included, is as large as what a sequence takes at once, without which
+/// there can be no KvCache.
+bool has_room_for_a_block(const KvGeometry& geometry, const PageGrid& grid) {
+  std::uint32_t largest = geometry.state_pages();
+  for (const KvGroup& group : geometry.groups) largest = std::max(largest, group.layers);
+  return grid.pages() >= largest;
+}
+
 /// Sequences that grow in turn.
 class Sequences {
  public:
@@ -141,14 +149,13 @@ std::uint64_t rounding_of(Device& device, const DeviceRoom& room, std::uint64_t 
   return taken > asked_bytes ? taken - asked_bytes : 0;
 }
 
-/// Experts take the first slabs, the KV cache all others.
-void lend_rest(Sequences& sequences, HeadroomTerms& terms) {
+/// Experts take the first slabs; those that are left, to lend.
+std::vector<SlabId> slabs_to_lend(const HeadroomTerms& terms) {
   SlabPool slabs(terms.slabs);
   for (std::uint32_t i = 0; i < terms.cache_slabs + terms.staging_slabs; ++i) static_cast<void>(slabs.take());
-  while (const auto slab = slabs.take()) {
-    sequences.lend(*slab);
-    ++terms.lent_slabs;
-  }
+  std::vector<SlabId> rest;
+  while (const auto slab = slabs.take()) rest.push_back(*slab);
+  return rest;
 }
 
 }  // namespace
@@ -180,9 +187,13 @@ MeasuredHeadroom measure_headroom(Device& device, const DeviceRoom& room, const 
   terms.pages_per_slab = plan.pages_per_slab;
 
   const PageGrid grid = PageGrid::plan(stride, arena.slabs, plan.geometry.page_bytes);
-  Sequences sequences(plan.geometry, grid, question);
-  lend_rest(sequences, terms);
+  const std::vector<SlabId> lent = slabs_to_lend(terms);
+  terms.lent_slabs = static_cast<std::uint32_t>(lent.size());
   terms.lent_waste_bytes = terms.lent_slabs * plan.slab_waste_bytes;
+  terms.pages = std::uint64_t{terms.lent_slabs} * plan.pages_per_slab;
+  if (lent.empty() || !has_room_for_a_block(plan.geometry, grid)) return measured;
+  Sequences sequences(plan.geometry, grid, question);
+  for (const SlabId slab : lent) sequences.lend(slab);
   sequences.grow();
   sequences.count(terms);
   if (!options.proves_pages) return measured;

@@ -133,7 +133,8 @@ ModelShape random_model(std::mt19937_64& random) {
   model.ffn_width = from(0, 1) * from(1, 300);
   const bool latent = from(0, 4) == 0;
   if (latent) model.kv.push_back({KvKind::latent, from(1, 6), 0, 0, from(1, 64), from(0, 16), 0});
-  if (!latent && from(0, 4) != 0) model.kv.push_back({KvKind::grouped_query, from(1, 6), from(1, 4), from(1, 32), 0, 0, 0});
+  if (!latent && from(0, 4) != 0)
+    model.kv.push_back({KvKind::grouped_query, from(1, 6), from(1, 4), from(1, 32), 0, 0, 0});
   if (model.kv.empty() || from(0, 1) == 0)
     model.kv.push_back({KvKind::sliding_window, from(1, 6), from(1, 4), from(1, 32), 0, 0, from(1, 300)});
   if (from(0, 2) == 0) {
