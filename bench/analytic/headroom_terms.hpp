@@ -44,11 +44,11 @@ struct HeadroomTerms {
   [[nodiscard]] bool placed() const noexcept { return missing_bytes == 0; }
   /// Every sequence holds at least one page's tokens.
   [[nodiscard]] bool fits() const noexcept { return placed() && context_tokens != 0; }
-  /// Of all lent slabs, [0, 1].
+  /// Of all lent slabs, [0, 1]; 0 where there are none.
   [[nodiscard]] double lent_waste_fraction() const noexcept {
-    return slab_bytes == 0
-               ? 0
-               : 1 - static_cast<double>(pages_per_slab * page_bytes) / static_cast<double>(slab_bytes);
+    if (lent_slabs == 0) return 0;
+    return static_cast<double>(lent_waste_bytes) /
+           (static_cast<double>(lent_slabs) * static_cast<double>(slab_bytes));
   }
 };
 
