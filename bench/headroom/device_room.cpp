@@ -13,12 +13,12 @@ namespace prophet {
 namespace {
 
 /// Large enough not to be taken from what the driver keeps for small allocations.
-constexpr std::uint64_t probe_bytes = (16ULL << 20) + 1;
+constexpr std::uint64_t probe_bytes = (4ULL << 20) + 1;
 
 /// What one allocation takes beyond what is asked for, as a unit of rounding.
 std::uint64_t granularity_of(CudaDevice& device) {
   const std::uint64_t before = device.memory_now().free_bytes;
-  if (before < 2 * probe_bytes || device.info().memory_bytes < probe_bytes) return 1;
+  if (before < 2 * probe_bytes || device.info().memory_bytes < 2 * probe_bytes) return 1;
   const Buffer probe(device, MemoryKind::device, probe_bytes);
   const std::uint64_t taken = before - std::min(before, device.memory_now().free_bytes);
   return taken < probe_bytes ? 1 : taken - (probe_bytes - 1);
