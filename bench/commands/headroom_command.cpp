@@ -86,11 +86,19 @@ std::string proof_text(const std::vector<HeadroomCell>& cells) {
     compared = compared && cell.proof->compared;
   }
   if (pages == 0) return "no page found room, so none was written\n";
+  const double gib = static_cast<double>(bytes) / 0x1p30;
+  if (compared) {
+    return fmt::format(
+        "{} pages ({:.3f} GiB) written, each with a pattern of its own, and then all read back: each as it "
+        "was "
+        "written\n",
+        pages, gib);
+  }
   return fmt::format(
-      "{} pages ({:.3f} GiB) written, each with a pattern of its own, then all read back: {}\n", pages,
-      static_cast<double>(bytes) / 0x1p30,
-      compared ? "each as it was written"
-               : "this device has no bytes, so only that no copy overtook another was checked");
+      "{} pages ({:.3f} GiB) copied in, and then all copied out: this device has no bytes to compare, only "
+      "the "
+      "order of the copies was checked\n",
+      pages, gib);
 }
 
 std::string context_text(const HeadroomSetup& setup, const std::vector<HeadroomCell>& cells) {
