@@ -70,8 +70,10 @@ std::string preamble(const HeadroomSetup& setup, const DeviceInfo& device, const
   text += fmt::format(
       "device  {}{}\n", device.name,
       device.simulated ? ": SIMULATED memory; what its context takes is not in the profile's figure" : "");
-  text += fmt::format("batch   {} sequence{} that grow alike, steps of up to {} tokens\n", question.batch,
-                      question.batch == 1 ? "" : "s", question.step_tokens);
+  text += fmt::format("batch   {}, steps of up to {} tokens\n",
+                      question.batch == 1 ? std::string("1 sequence")
+                                          : fmt::format("{} sequences that grow alike", question.batch),
+                      question.step_tokens);
   return text + run_line(setup);
 }
 
@@ -120,12 +122,11 @@ void refuse_context_that_cannot_fit(const HeadroomSetup& setup, const DeviceRoom
   for (const HeadroomQuestion& question : questions)
     longest = std::max(longest, analytic::headroom(question, room).context_tokens);
   if (setup.context_tokens == 0 || longest >= setup.context_tokens) return;
-  throw Error(
-      ErrorCode::out_of_memory,
-      fmt::format("--context {}: with these slabs {} sequence{} fit in {} bytes up to {} tokens each, "
-                  "expected at most that",
-                  setup.context_tokens, setup.batch, setup.batch == 1 ? "" : "s", room.usable_bytes,
-                  longest));
+  throw Error(ErrorCode::out_of_memory,
+              fmt::format("--context {}: with these slabs {} bytes hold {} sequence{} of up to {} tokens, "
+                          "expected at most that",
+                          setup.context_tokens, room.usable_bytes, setup.batch, setup.batch == 1 ? "" : "s",
+                          longest));
 }
 
 void write_documents(const HeadroomSetup& setup, const Json& provenance, const Json& rows,
