@@ -56,8 +56,10 @@ BlockPool::BlockPool(const PageGrid& grid, const BlockPoolOptions& options)
       owners_(grid.pages(), nobody),
       prefixes_(prefixes_of(grid, options), options.page_tokens_max, options.hash),
       twins_(std::size_t{prefixes_.nodes_max()} * block_pages_.size()),
+      twin_of_(blocks_max()),
       ends_{blocks_max()},
-      released_in_(grid.slabs) {
+      released_in_(grid.slabs),
+      dropped_in_(blocks_max()) {
   for (std::uint32_t b = blocks_max(); b-- > 0;) {
     blocks_[b].next = blank_;
     blank_ = BlockId{b};
@@ -85,13 +87,14 @@ bool BlockPool::allocate(KvGroupId group, std::span<BlockId> blocks) noexcept {
 /// REQUIRES: as many free pages as the block needs.
 BlockId BlockPool::take_block(KvGroupId group) noexcept {
   const std::uint32_t wanted = block_pages(group);
-  while (pages_.free_pages() < wanted) {
+  while (pages_.free_pages() < wanted || is_spent(blocks_[ends_.index()].next)) {
     const BlockId head = blocks_[ends_.index()].next;
+    __builtin_prefetch(&blocks_[blocks_[head.index()].ahead.index()], 1);
     dequeue(head);
     forget(head);
     Block& block = blocks_[head.index()];
-    if (block_pages(block.group) == wanted) {
-      block.group = group;
+    if (pages_in(block) == wanted) {
+      block.group = static_cast<std::uint16_t>(group.value);
       block.references = 1;
       return head;
     }
@@ -106,7 +109,7 @@ BlockId BlockPool::fill_blank(KvGroupId group) noexcept {
   Block& block = blocks_[id.index()];
   blank_ = block.next;
   block.blank = false;
-  block.group = group;
+  block.group = static_cast<std::uint16_t>(group.value);
   block.references = 1;
   const std::span<PageId> pages = row(id);
   const bool taken = pages_.take(pages);
@@ -141,23 +144,27 @@ void BlockPool::disown(PageId page, std::uint64_t step) noexcept {
   newest = std::max(newest, step);
 }
 
-void BlockPool::enqueue(BlockId id) noexcept {
+/// Behind `place`, which is in the queue, or ends_ for the head.
+void BlockPool::enqueue(BlockId id, BlockId place) noexcept {
   Block& block = blocks_[id.index()];
-  Block& end = blocks_[ends_.index()];
-  block.previous = end.previous;
-  block.next = ends_;
-  blocks_[end.previous.index()].next = id;
-  end.previous = id;
+  block.previous = place;
+  block.next = blocks_[place.index()].next;
+  blocks_[block.next.index()].previous = id;
+  blocks_[place.index()].next = id;
+  BlockId& older = newest_[queued_in_all_++ % newest_.size()];
+  blocks_[older.index()].ahead = id;
+  older = id;
   ++queued_;
-  queued_pages_ += block_pages(block.group);
+  queued_pages_ += pages_in(block);
 }
 
 void BlockPool::dequeue(BlockId id) noexcept {
-  const Block& block = blocks_[id.index()];
+  Block& block = blocks_[id.index()];
+  block.spent = false;
   blocks_[block.previous.index()].next = block.next;
   blocks_[block.next.index()].previous = block.previous;
   --queued_;
-  queued_pages_ -= block_pages(block.group);
+  queued_pages_ -= pages_in(block);
 }
 
 void BlockPool::touch(std::span<const BlockId> blocks) noexcept {
@@ -172,12 +179,15 @@ void BlockPool::touch(std::span<const BlockId> blocks) noexcept {
 
 void BlockPool::release(std::span<const BlockId> blocks) noexcept {
   ++changes_;
+  BlockId newest_spent = ends_;
   for (const BlockId id : blocks) {
     Block& block = blocks_[id.index()];
     assert(block.references > 0);
     if (--block.references > 0) continue;
     block.released_in = begun_;
-    enqueue(id);
+    block.spent = block.prefix == no_prefix;
+    enqueue(id, block.spent ? newest_spent : blocks_[ends_.index()].previous);
+    if (block.spent) newest_spent = id;
   }
 }
 
@@ -191,10 +201,9 @@ void BlockPool::cache(BlockId id, PrefixId prefix) noexcept {
   assert(block.references > 0 && block.prefix == no_prefix && prefixes_.references(prefix) > 0);
   prefixes_.refer(prefix);
   block.prefix = prefix;
-  Twins& list = twins(block.group, prefix);
-  block.twin_previous = list.last;
-  block.twin_next = no_block;
-  (list.last != no_block ? blocks_[list.last.index()].twin_next : list.first) = id;
+  Twins& list = twins(KvGroupId{block.group}, prefix);
+  twin_of_[id.index()] = {list.last, no_block};
+  (list.last != no_block ? twin_of_[list.last.index()].next : list.first) = id;
   list.last = id;
 }
 
@@ -202,13 +211,16 @@ BlockId BlockPool::find(KvGroupId group, PrefixId prefix) const noexcept {
   return twins_[prefix.index() * block_pages_.size() + group.index()].first;
 }
 
+void BlockPool::expect_find(KvGroupId group, PrefixId prefix) const noexcept {
+  __builtin_prefetch(&twins_[prefix.index() * block_pages_.size() + group.index()]);
+}
+
 void BlockPool::uncache(BlockId id) noexcept {
   Block& block = blocks_[id.index()];
-  Twins& list = twins(block.group, block.prefix);
-  const BlockId before = block.twin_previous;
-  const BlockId after = block.twin_next;
-  (before != no_block ? blocks_[before.index()].twin_next : list.first) = after;
-  (after != no_block ? blocks_[after.index()].twin_previous : list.last) = before;
+  Twins& list = twins(KvGroupId{block.group}, block.prefix);
+  const auto [before, after] = twin_of_[id.index()];
+  (before != no_block ? twin_of_[before.index()].next : list.first) = after;
+  (after != no_block ? twin_of_[after.index()].previous : list.last) = before;
   prefixes_.release(block.prefix);
   block.prefix = no_prefix;
 }
@@ -228,12 +240,12 @@ void BlockPool::forget_all() noexcept {
 }
 
 std::span<PageId> BlockPool::row(BlockId block) noexcept {
-  return {rows_.data() + block.index() * row_pages_, block_pages(blocks_[block.index()].group)};
+  return {rows_.data() + block.index() * row_pages_, pages_in(blocks_[block.index()])};
 }
 
 std::span<const PageId> BlockPool::pages(BlockId block) const noexcept {
   if (blocks_[block.index()].blank) return {};
-  return {rows_.data() + block.index() * row_pages_, block_pages(blocks_[block.index()].group)};
+  return {rows_.data() + block.index() * row_pages_, pages_in(blocks_[block.index()])};
 }
 
 std::uint32_t BlockPool::copy_queue(std::span<BlockId> queue) const noexcept {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -44,17 +45,18 @@ struct ReclaimPlan {
 ///  - blank: without pages; it is no more than an id;
 ///  - unreferenced: in the queue. It keeps its pages, and what they hold if it is cached, until it is needed;
 ///  - referenced by sequences.
-/// A new block takes pages that no block has, while there are enough of them (blank ids ascend at first);
-/// then the block at the head of the queue, which is forgotten if it was cached. Blocks enter the queue at
-/// its tail when their last reference goes; a hit takes them out again. Where groups have blocks of different
-/// sizes, as many blocks leave at the head as have the pages that are wanted.
+/// When its last reference goes a block enters the queue: at the tail if it is cached; if not, nothing can be
+/// found in it, it is spent, and it enters at the head. A hit takes a block out again. A new block is the
+/// spent one at the head; then a blank one with pages that no block has, while there are enough of them
+/// (blank ids ascend at first); then the block at the head, which is forgotten if it is cached. Where groups
+/// have blocks of different sizes, as many blocks leave at the head as have the pages that are wanted.
 ///
 /// The order of the calls is the order on the device: what a caller submits for a call (copies, kernels that
 /// write a new block) it submits before what it submits for later ones, on streams that keep that order.
 ///
 /// Invariants, checked by check_invariants() and asserted in the destructor:
 ///  - a page belongs to one block or is free in the page pool; a blank block has none;
-///  - a block is in the queue if and only if it has pages and no references;
+///  - a block is in the queue if and only if it has pages and no references; spent ones stand at its head;
 ///  - a cached block is in the list of its prefix and group, once, and holds one reference to the prefix;
 ///  - no page of a slab that was reclaimed belongs to a block, nor is given out before it is lent again.
 class BlockPool {
@@ -72,8 +74,9 @@ class BlockPool {
   [[nodiscard]] bool allocate(KvGroupId group, std::span<BlockId> blocks) noexcept;
   /// One more reference to each, in order; those in the queue leave it. REQUIRES: not blank.
   void touch(std::span<const BlockId> blocks) noexcept;
-  /// One less for each, in order: those that nobody refers to any more go to the queue's tail. A sequence
-  /// gives its blocks back last to first. REQUIRES: referenced.
+  /// One less for each, in order: those that nobody refers to any more go to the queue's tail; those of them
+  /// that are not cached to its head, the first one first. A sequence gives its blocks back last to first.
+  /// REQUIRES: referenced.
   void release(std::span<const BlockId> blocks) noexcept;
 
   /// The block's pages hold `prefix`, which has one reference more from now on. REQUIRES: referenced, not
@@ -81,6 +84,8 @@ class BlockPool {
   void cache(BlockId block, PrefixId prefix) noexcept;
   /// Of the blocks of `group` cached for `prefix` the one cached first, referenced or not; or no_block.
   [[nodiscard]] BlockId find(KvGroupId group, PrefixId prefix) const noexcept;
+  /// find() will ask for it soon.
+  void expect_find(KvGroupId group, PrefixId prefix) const noexcept;
   /// Nothing is cached any more, whatever is referenced; the queue keeps its order.
   void forget_all() noexcept;
 
@@ -89,7 +94,9 @@ class BlockPool {
   [[nodiscard]] std::uint32_t references(BlockId block) const noexcept {
     return blocks_[block.index()].references;
   }
-  [[nodiscard]] KvGroupId group(BlockId block) const noexcept { return blocks_[block.index()].group; }
+  [[nodiscard]] KvGroupId group(BlockId block) const noexcept {
+    return KvGroupId{blocks_[block.index()].group};
+  }
   /// no_prefix when it is not cached.
   [[nodiscard]] PrefixId prefix(BlockId block) const noexcept { return blocks_[block.index()].prefix; }
 
@@ -132,6 +139,8 @@ class BlockPool {
   [[nodiscard]] std::uint32_t queued_blocks() const noexcept { return queued_; }
   /// The queue from its head, at most queue.size() of it; returns how many there are.
   std::uint32_t copy_queue(std::span<BlockId> queue) const noexcept;
+  /// Whether the block is in the queue and was not cached when it came there: given out before blank ones.
+  [[nodiscard]] bool is_spent(BlockId block) const noexcept { return blocks_[block.index()].spent; }
   /// Cached blocks that were forgotten to make room, so far.
   [[nodiscard]] std::uint64_t evictions() const noexcept { return evictions_; }
   [[nodiscard]] std::uint32_t blocks_max() const noexcept {
@@ -150,17 +159,21 @@ class BlockPool {
  private:
   static constexpr std::uint32_t nobody = ~std::uint32_t{0};
 
-  struct Block {
+  /// What every call touches, in half a cache line.
+  struct alignas(32) Block {
     std::uint32_t references = 0;
-    KvGroupId group;
     PrefixId prefix = no_prefix;
     BlockId previous = no_block;  ///< in the queue
     BlockId next = no_block;      ///< in the queue, or the next blank one
-    BlockId twin_previous = no_block;
-    BlockId twin_next = no_block;
+    BlockId ahead;                ///< came into the queue a little later: a hint what to fetch
+    std::uint16_t group = 0;
     bool blank = true;
+    bool spent = false;
     std::uint64_t released_in = 0;  ///< begun_ when the last reference went
-    std::uint64_t dropped_in = 0;   ///< the plan that would forget it
+  };
+  struct Neighbours {
+    BlockId previous = no_block;
+    BlockId next = no_block;
   };
   /// Blocks of one group cached for one prefix, the first cached in front.
   struct Twins {
@@ -169,13 +182,16 @@ class BlockPool {
   };
 
   [[nodiscard]] Twins& twins(KvGroupId group, PrefixId prefix) noexcept;
+  [[nodiscard]] std::uint32_t pages_in(const Block& block) const noexcept {
+    return block_pages_[block.group];
+  }
   [[nodiscard]] std::span<PageId> row(BlockId block) noexcept;
   [[nodiscard]] BlockId take_block(KvGroupId group) noexcept;
   [[nodiscard]] BlockId fill_blank(KvGroupId group) noexcept;
   void blank_out(BlockId block) noexcept;
   void make_blank(BlockId block) noexcept;
   void disown(PageId page, std::uint64_t step) noexcept;
-  void enqueue(BlockId block) noexcept;
+  void enqueue(BlockId block, BlockId place) noexcept;
   void dequeue(BlockId block) noexcept;
   void uncache(BlockId block) noexcept;
   void forget(BlockId block) noexcept;
@@ -201,9 +217,12 @@ class BlockPool {
   std::vector<PageId> rows_;                ///< [blocks, row_pages_]
   std::vector<std::uint32_t> owners_;       ///< [pages] place in rows_, or nobody
   PrefixTree prefixes_;
-  std::vector<Twins> twins_;  ///< [prefixes, groups]
+  std::vector<Twins> twins_;         ///< [prefixes, groups]
+  std::vector<Neighbours> twin_of_;  ///< [blocks] among those cached for the same
   BlockId ends_;
   BlockId blank_ = no_block;
+  std::array<BlockId, 8> newest_{};  ///< that came into the queue, in turn
+  std::uint32_t queued_in_all_ = 0;  ///< so far, modulo 2^32
   std::uint32_t queued_ = 0;
   std::uint32_t queued_pages_ = 0;
   std::uint64_t evictions_ = 0;
@@ -220,10 +239,11 @@ class BlockPool {
   SlabId planned_slab_;
   bool has_plan_ = false;
   std::vector<PageCopy> moves_;
-  std::vector<PageId> targets_;      ///< [pages_per_slab] of moves_, in order: first those of no block
-  std::uint32_t loose_targets_ = 0;  ///< how many those are
-  std::vector<BlockId> dropped_;     ///< in the order in which the others are theirs
-  std::uint32_t leaving_ = 0;        ///< slabs whose moves are under way
+  std::vector<PageId> targets_;            ///< [pages_per_slab] of moves_, in order: first those of no block
+  std::uint32_t loose_targets_ = 0;        ///< how many those are
+  std::vector<std::uint64_t> dropped_in_;  ///< [blocks] the newest plan that would forget it
+  std::vector<BlockId> dropped_;           ///< in the order in which the others are theirs
+  std::uint32_t leaving_ = 0;              ///< slabs whose moves are under way
 };
 
 }  // namespace prophet

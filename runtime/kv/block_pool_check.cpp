@@ -68,13 +68,17 @@ void BlockPool::check_blocks() const {
 void BlockPool::check_queue() const {
   std::uint32_t queued = 0;
   std::uint32_t pages = 0;
+  bool at_head = true;
   for (BlockId b = blocks_[ends_.index()].next; b != ends_; b = blocks_[b.index()].next) {
     const Block& block = blocks_[b.index()];
     require(++queued <= blocks_max() && !block.blank && block.references == 0,
             "only unreferenced blocks with pages are queued", "block", b.value);
+    require(!block.spent || (at_head && block.prefix == no_prefix), "spent blocks stand at the queue's head",
+            "block", b.value);
+    at_head = block.spent;
     require(blocks_[block.next.index()].previous == b && blocks_[block.previous.index()].next == b,
             "the queue's links agree", "block", b.value);
-    pages += block_pages(block.group);
+    pages += pages_in(block);
   }
   require(queued == queued_ && pages == queued_pages_, "the queue is counted", "blocks", queued);
   for (std::uint32_t b = 0; b < blocks_max(); ++b) {
@@ -88,11 +92,11 @@ void BlockPool::check_cache() const {
   for (std::size_t i = 0; i < twins_.size(); ++i) {
     const auto prefix = static_cast<std::uint32_t>(i / block_pages_.size());
     BlockId previous = no_block;
-    for (BlockId b = twins_[i].first; b != no_block; b = blocks_[b.index()].twin_next) {
+    for (BlockId b = twins_[i].first; b != no_block; b = twin_of_[b.index()].next) {
       const Block& block = blocks_[b.index()];
-      require(++cached <= blocks_max() && block.twin_previous == previous, "the links of equal blocks agree",
-              "block", b.value);
-      require(block.prefix == PrefixId{prefix} && block.group.index() == i % block_pages_.size(),
+      require(++cached <= blocks_max() && twin_of_[b.index()].previous == previous,
+              "the links of equal blocks agree", "block", b.value);
+      require(block.prefix == PrefixId{prefix} && block.group == i % block_pages_.size(),
               "a cached block is listed under its prefix and group", "block", b.value);
       require(prefixes_.references(block.prefix) > 0, "a cached block's prefix is alive", "block", b.value);
       previous = b;

@@ -73,9 +73,9 @@ bool BlockPool::list_contents(SlabId slab) noexcept {
 }
 
 void BlockPool::drop(BlockId id) noexcept {
-  Block& block = blocks_[id.index()];
-  if (block.dropped_in == plans_) return;
-  block.dropped_in = plans_;
+  std::uint64_t& newest = dropped_in_[id.index()];
+  if (newest == plans_) return;
+  newest = plans_;
   dropped_.push_back(id);
 }
 
@@ -90,7 +90,7 @@ bool BlockPool::find_room(SlabId slab) noexcept {
   for (const BlockId block : dropped_) found = list_targets(block, slab, found, wanted);
   for (BlockId b = blocks_[ends_.index()].next; found < wanted; b = blocks_[b.index()].next) {
     assert(b != ends_);
-    if (blocks_[b.index()].dropped_in == plans_) continue;
+    if (dropped_in_[b.index()] == plans_) continue;
     drop(b);
     found = list_targets(b, slab, found, wanted);
   }

@@ -179,6 +179,9 @@ class KvCache {
   [[nodiscard]] KvSequenceId begin_sequence(std::uint64_t extra_key) noexcept;
   void end_sequence(KvSequenceId sequence) noexcept;
 
+  template <class Visit>
+  void visit_known(std::size_t group, std::span<const std::uint32_t> tokens, std::uint64_t extra_key,
+                   Visit visit) const noexcept;
   [[nodiscard]] std::uint32_t pages_attended(std::size_t group) const noexcept;
   [[nodiscard]] std::uint32_t shared_in(std::size_t group, std::span<const std::uint32_t> tokens,
                                         std::uint64_t extra_key) const noexcept;

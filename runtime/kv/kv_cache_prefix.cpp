@@ -1,13 +1,37 @@
 // Names of tokens: what a new sequence shares, and what a growing one caches.
 #include <algorithm>
+#include <array>
 
 #include "runtime/base/checked.hpp"
 #include "runtime/kv/kv_cache.hpp"
 
 namespace prophet {
+namespace {
+
+constexpr std::uint32_t all_pages = ~std::uint32_t{0};
+constexpr std::size_t pages_at_once = 32;
+
+}  // namespace
 
 std::uint32_t* KvCache::last_tokens(KvSequenceId sequence) const noexcept {
   return last_tokens_.get() + sequence.index() * page_tokens_max_;
+}
+
+/// Calls visit(prefix, block or no_block) for each page of `tokens` that is known, until it answers false.
+template <class Visit>
+void KvCache::visit_known(std::size_t group, std::span<const std::uint32_t> tokens, std::uint64_t extra_key,
+                          Visit visit) const noexcept {
+  const std::uint32_t page_tokens = geometry_.groups[group].page_tokens;
+  std::array<PrefixId, pages_at_once> nodes;
+  PrefixId parent = no_prefix;
+  for (std::size_t found = nodes.size(); found == nodes.size(); parent = nodes.back()) {
+    found = pool_.prefixes().find_chain(parent, tokens, page_tokens, extra_key, nodes);
+    for (std::size_t i = 0; i < found; ++i) pool_.expect_find(group_id(group), nodes[i]);
+    for (std::size_t i = 0; i < found; ++i) {
+      if (!visit(nodes[i], pool_.find(group_id(group), nodes[i]))) return;
+    }
+    tokens = tokens.subspan(found * page_tokens);
+  }
 }
 
 std::uint32_t KvCache::find_prefix(std::span<const std::uint32_t> prompt,
@@ -26,7 +50,7 @@ std::uint32_t KvCache::find_prefix(std::span<const std::uint32_t> prompt,
 /// Pages before a position that the next token attends to, of which at least one must be cached.
 std::uint32_t KvCache::pages_attended(std::size_t group) const noexcept {
   const KvGroup& kind = geometry_.groups[group];
-  if (kind.window_tokens == 0) return ~std::uint32_t{0};
+  if (kind.window_tokens == 0) return all_pages;
   return std::max(1U, static_cast<std::uint32_t>(ceil_div(kind.window_tokens - 1, kind.page_tokens)));
 }
 
@@ -35,21 +59,17 @@ std::uint32_t KvCache::shared_in(std::size_t group, std::span<const std::uint32_
                                  std::uint64_t extra_key) const noexcept {
   const std::uint32_t page_tokens = geometry_.groups[group].page_tokens;
   const std::uint32_t attended = pages_attended(group);
-  const std::size_t usable = tokens.size() / page_tokens_max_ * page_tokens_max_;
+  const auto usable = static_cast<std::uint32_t>(tokens.size() / page_tokens_max_ * page_tokens_max_);
   std::uint32_t shared = 0;
   std::uint32_t run = 0;  // of cached pages, up to and with this one
-  PrefixId parent = no_prefix;
-  for (std::uint32_t end = page_tokens; end <= usable; end += page_tokens) {
-    const auto node =
-        pool_.prefixes().find(parent, tokens.subspan(end - page_tokens, page_tokens), extra_key);
-    if (!node) break;
-    parent = *node;
-    const bool is_cached = pool_.find(group_id(group), parent) != no_block;
-    run = is_cached ? run + 1 : 0;
-    if (!is_cached && geometry_.groups[group].window_tokens == 0) break;
+  std::uint32_t end = 0;
+  visit_known(group, tokens.first(usable), extra_key, [&](PrefixId, BlockId block) {
+    end += page_tokens;
+    run = block != no_block ? run + 1 : 0;
     const bool suffices = run >= attended || run * page_tokens == end;
-    if (suffices && is_cached && end % page_tokens_max_ == 0) shared = end;
-  }
+    if (run > 0 && suffices && end % page_tokens_max_ == 0) shared = end;
+    return run > 0 || attended != all_pages;
+  });
   return shared;
 }
 
@@ -59,18 +79,15 @@ std::uint32_t KvCache::list_shared(KvSequenceId id, std::span<const std::uint32_
                                    std::uint64_t extra_key) noexcept {
   std::uint32_t queued_pages = 0;
   for (std::size_t g = 0; g < groups(); ++g) {
-    const std::uint32_t page_tokens = geometry_.groups[g].page_tokens;
-    const auto pages = static_cast<std::uint32_t>(shared.size() / page_tokens);
-    const std::uint32_t left = pages - std::min(pages, pages_attended(g));
-    PrefixId node = no_prefix;
-    for (std::uint32_t b = 0; b < pages; ++b) {
-      node =
-          *pool_.prefixes().find(node, shared.subspan(std::size_t{b} * page_tokens, page_tokens), extra_key);
-      const BlockId block = b < left ? no_block : pool_.find(group_id(g), node);
-      table(id, g)[b] = block;
+    const auto pages = static_cast<std::uint32_t>(shared.size() / geometry_.groups[g].page_tokens);
+    Lane& lane = this->lane(id, g) = {0, pages - std::min(pages, pages_attended(g)), no_prefix};
+    visit_known(g, shared, extra_key, [&](PrefixId node, BlockId block) {
+      if (lane.blocks < lane.left) block = no_block;
       if (block != no_block && pool_.references(block) == 0) queued_pages += geometry_.groups[g].layers;
-    }
-    lane(id, g) = {pages, left, node};
+      table(id, g)[lane.blocks++] = block;
+      lane.tail = node;
+      return true;
+    });
   }
   return queued_pages;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cassert>
 
@@ -76,6 +77,34 @@ std::optional<PrefixId> PrefixTree::find(PrefixId parent, std::span<const std::u
                                          std::uint64_t extra_key) const noexcept {
   const PrefixId node = search(hash_behind(parent, tokens, extra_key), parent, tokens, extra_key);
   return node == no_prefix ? std::nullopt : std::optional(node);
+}
+
+void PrefixTree::fetch(PrefixId node) const noexcept {
+  if (node == no_prefix) return;
+  __builtin_prefetch(&nodes_[node.index()]);
+  __builtin_prefetch(tokens_.data() + node.index() * page_tokens_max_);
+}
+
+std::size_t PrefixTree::find_chain(PrefixId parent, std::span<const std::uint32_t> tokens,
+                                   std::uint32_t page_tokens, std::uint64_t extra_key,
+                                   std::span<PrefixId> nodes) const noexcept {
+  const std::size_t pages = std::min(nodes.size(), tokens.size() / page_tokens);
+  std::array<std::uint64_t, pages_ahead> hashes;
+  std::uint64_t hash = parent == no_prefix ? 0 : nodes_[parent.index()].hash;
+  for (std::size_t first = 0; first < pages; first += pages_ahead) {
+    const std::size_t count = std::min(pages_ahead, pages - first);
+    for (std::size_t i = 0; i < count; ++i) {
+      hashes[i] = hash = hash_(hash, tokens.subspan((first + i) * page_tokens, page_tokens), extra_key);
+      __builtin_prefetch(&buckets_[hash & mask_]);
+    }
+    for (std::size_t i = 0; i < count; ++i) fetch(buckets_[hashes[i] & mask_]);
+    for (std::size_t i = 0; i < count; ++i) {
+      parent = search(hashes[i], parent, tokens.subspan((first + i) * page_tokens, page_tokens), extra_key);
+      if (parent == no_prefix) return first + i;
+      nodes[first + i] = parent;
+    }
+  }
+  return pages;
 }
 
 std::optional<PrefixId> PrefixTree::enter(PrefixId parent, std::span<const std::uint32_t> tokens,

@@ -94,7 +94,8 @@ TEST(KvBoundary, NothingThatARunningStepUsesIsMovedOrGivenAway) {
   cache->pool().begin_step(1);
   EXPECT_EQ(cache->pool().plan_reclaim(SlabId{0}).outcome, Outcome::deferred);
   cache->pool().end_step(0);
-  EXPECT_EQ(cache->pool().plan_reclaim(SlabId{0}).outcome, Outcome::ready) << "step 1 does not know the sequence";
+  EXPECT_EQ(cache->pool().plan_reclaim(SlabId{0}).outcome, Outcome::ready)
+      << "step 1 does not know the sequence";
   EXPECT_TRUE(cache->pool().commit_reclaim(SlabId{0}));
 }
 
@@ -112,9 +113,9 @@ TEST(KvBoundary, APlanIsWorthlessOnceSomethingHasChanged) {
 
 TEST(KvBoundary, CachedBlocksElsewhereMakeRoomOldestFirst) {
   LentCache cache(one_layer(4), 2, 4);
-  const KvSequenceId id = cache->admit(tokens_from(0, 8))->sequence;    // pages 0 and 1
-  cache->free(cache->admit(tokens_from(100, 8))->sequence);             // 2 and 3
-  cache->free(cache->admit(tokens_from(200, 16))->sequence);            // slab 1
+  const KvSequenceId id = cache->admit(tokens_from(0, 8))->sequence;  // pages 0 and 1
+  cache->free(cache->admit(tokens_from(100, 8))->sequence);           // 2 and 3
+  cache->free(cache->admit(tokens_from(200, 16))->sequence);          // slab 1
   const ReclaimPlan plan = cache->pool().plan_reclaim(SlabId{0});
   ASSERT_EQ(plan.outcome, Outcome::ready);
   EXPECT_EQ(plan.forgotten, 4U) << "two that lie here, and two of slab 1";

@@ -17,7 +17,9 @@ using testing_support::tokens_from;
 
 constexpr std::uint32_t none = no_block.value;
 
-std::uint64_t one_hash_for_all(std::uint64_t, std::span<const std::uint32_t>, std::uint64_t) noexcept { return 7; }
+std::uint64_t one_hash_for_all(std::uint64_t, std::span<const std::uint32_t>, std::uint64_t) noexcept {
+  return 7;
+}
 
 TEST(KvSharing, BlocksAreTakenFromTheHeadAndComeBackLastFirst) {
   LentCache cache(one_layer(4), 1, 10);
@@ -120,7 +122,8 @@ TEST(KvSharing, AnAppendThatDoesNotFitChangesNothing) {
   LentCache cache({{{2, 64, 0, 4}, {3, 64, 0, 4}}, 0, 256}, 1, 13);
   const KvSequenceId id = cache->admit(tokens_from(0, 8))->sequence;  // 10 of 13 pages
   const auto before = cache.table(id, 1);
-  EXPECT_FALSE(cache->append(id, Tokens{8})) << "the first group's two pages are there, the second's three are not";
+  EXPECT_FALSE(cache->append(id, Tokens{8}))
+      << "the first group's two pages are there, the second's three are not";
   EXPECT_EQ(cache->tokens(id), 8U);
   EXPECT_EQ(cache.table(id, 1), before);
   EXPECT_EQ(cache->pool().free_pages(), 3U);
@@ -173,8 +176,10 @@ TEST(KvSharing, OptionsAndGeometriesThatDoNotHoldAreRefused) {
   EXPECT_THROW(KvCache(KvGeometry{{}, 0, 256}, grid, small_options()), Error);
   EXPECT_THROW(KvCache(KvGeometry{{{1, 64, 0, 3}}, 0, 256}, grid, small_options()), Error);
   EXPECT_THROW(KvCache(KvGeometry{{{1, 64, 0, 8}}, 0, 256}, grid, small_options()), Error);
-  EXPECT_THROW(KvCache(KvGeometry{{{1, 64, 0, 4}}, 0, 512}, grid, small_options()), Error) << "not the grid's";
-  EXPECT_THROW(KvCache(KvGeometry{{{21, 64, 0, 4}}, 0, 256}, grid, small_options()), Error) << "no block fits";
+  EXPECT_THROW(KvCache(KvGeometry{{{1, 64, 0, 4}}, 0, 512}, grid, small_options()), Error)
+      << "not the grid's";
+  EXPECT_THROW(KvCache(KvGeometry{{{21, 64, 0, 4}}, 0, 256}, grid, small_options()), Error)
+      << "no block fits";
   KvCacheOptions options = small_options();
   options.sequences_max = 0;
   EXPECT_THROW(KvCache(one_layer(4), grid, options), Error);
