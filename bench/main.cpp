@@ -52,6 +52,7 @@ int run(int argc, char** argv) {
   prophet::add_calibrate_command(app);
   prophet::add_sweep_command(app);
   prophet::add_curve_command(app);
+  prophet::add_headroom_command(app);
   prophet::add_measure_command(app);
   prophet::add_perplexity_command(app);
   prophet::add_trace_command(app);

@@ -244,6 +244,8 @@ def report_text(folder, report):
     for name, title in MEASUREMENTS.items():
         log = folder / f"measure-{name}.log"
         parts.append(f"## {title}\n\n" + fenced(read_text(log, "This step left no output.")))
+    headroom = read_text(folder / "headroom.log", "This step left no output.")
+    parts.append("## KV headroom, by allocating it\n\n" + fenced(headroom))
     return "\n".join(part.rstrip() + "\n" for part in parts)
 
 

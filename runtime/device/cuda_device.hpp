@@ -35,10 +35,18 @@ struct CudaMemoryReport {
   std::string numa;                       ///< "node 1 preferred", "bound to no node: ..."
 };
 
+/// The GPU's memory as CUDA counts it at the moment.
+struct CudaMemoryNow {
+  std::uint64_t total_bytes = 0;
+  std::uint64_t free_bytes = 0;  ///< what neither contexts nor allocations, of any process, have taken
+};
+
 /// A Device that can say more.
 class CudaDevice : public Device {
  public:
   [[nodiscard]] virtual CudaMemoryReport memory_report() const = 0;
+  /// Asks CUDA anew on each call.
+  [[nodiscard]] virtual CudaMemoryNow memory_now() = 0;
   /// Rows from which an expert operation on a compute stream goes to cuBLAS; none: it never does. The same as
   /// long as the device lives, so that an operation's way depends on its rows and on nothing else.
   [[nodiscard]] virtual std::optional<std::uint32_t> crossover_rows() const noexcept = 0;

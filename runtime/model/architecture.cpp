@@ -1,5 +1,7 @@
 #include "runtime/model/architecture.hpp"
 
+#include <algorithm>
+
 #include "runtime/base/checked.hpp"
 #include "runtime/model/model_bytes.hpp"
 
@@ -76,6 +78,9 @@ ModelShape shape_of(const Architecture& a) {
   shape.shared_expert_params = count_shared_expert_params(a);
   shape.recurrent_state_values = recurrent_state_values(a);
   shape.context_tokens = a.context_tokens;
+  shape.vocab_size = a.vocab_size;
+  shape.query_values = a.heads * (a.kv_lora_rank > 0 ? a.kv_lora_rank + a.qk_rope_head_dim : a.head_dim);
+  shape.ffn_width = std::max({a.dense_width, a.shared_width, a.residual_width});
   shape.kv = kv_runs(a);
   static_cast<void>(total_params(shape));
   static_cast<void>(expert_bytes(shape, shape.expert_dtype));

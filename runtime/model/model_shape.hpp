@@ -52,7 +52,11 @@ struct ModelShape {
   std::uint64_t shared_expert_params = 0;    ///< the part of them that are shared experts, over all layers
   std::uint64_t recurrent_state_values = 0;  ///< of one sequence, over all layers without attention
   std::uint32_t context_tokens = 0;          ///< the longest context the model was made for
-  std::vector<KvLayers> kv;                  ///< at most one run of each kind
+  std::uint32_t vocab_size = 0;              ///< logits of one token
+  std::uint32_t query_values = 0;  ///< queries of one token in one layer; latent: as the kernel reads them,
+                                   ///< on the latent and the rotary key of each head
+  std::uint32_t ffn_width = 0;     ///< the widest feed-forward beside the routed experts, 0 without one
+  std::vector<KvLayers> kv;        ///< at most one run of each kind
   friend bool operator==(const ModelShape&, const ModelShape&) = default;
 };
 

@@ -20,8 +20,9 @@ struct Machine {
   int capability_minor = 0;
   std::size_t memory_bytes = std::size_t{8} << 30;     ///< of each device
   std::size_t context_bytes = std::size_t{448} << 20;  ///< of these, taken by the context itself
-  unsigned jitter_us = 0;  ///< every operation waits a random time below this before it runs
-  bool strict = false;     ///< operations run only in synchronising calls; device memory faults outside them
+  std::size_t granularity_bytes = 512;  ///< cudaMalloc takes its capacity in multiples of it; 512 or more
+  unsigned jitter_us = 0;               ///< every operation waits a random time below this before it runs
+  bool strict = false;  ///< operations run only in synchronising calls; device memory faults outside them
   bool eager = false;  ///< an operation is over when the call that submits it returns: the fastest of devices
   std::uint64_t seed = 1;  ///< of the order of operations, of graph nodes and of jitter
 };

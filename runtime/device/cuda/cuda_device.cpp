@@ -88,6 +88,13 @@ class CudaDeviceOnRuntime final : public CudaDevice {
 
   [[nodiscard]] const DeviceInfo& info() const noexcept override { return info_; }
   [[nodiscard]] CudaMemoryReport memory_report() const override { return memory_.report(); }
+  [[nodiscard]] CudaMemoryNow memory_now() override {
+    enter("memory_now");
+    std::size_t free_bytes = 0;
+    std::size_t total_bytes = 0;
+    status_.check(cudaMemGetInfo(&free_bytes, &total_bytes), "cudaMemGetInfo", "memory_now");
+    return {total_bytes, free_bytes};
+  }
   [[nodiscard]] std::optional<std::uint32_t> crossover_rows() const noexcept override {
     return crossover_rows_;
   }

@@ -20,6 +20,8 @@ Machine first_machine() {
       static_cast<int>(std::min<std::uint64_t>(8, from_environment("PROPHET_CUDA_ON_CPU_DEVICES", 1)));
   made.memory_bytes = from_environment("PROPHET_CUDA_ON_CPU_MEMORY_BYTES", made.memory_bytes);
   made.context_bytes = from_environment("PROPHET_CUDA_ON_CPU_CONTEXT_BYTES", made.context_bytes);
+  made.granularity_bytes = std::max<std::size_t>(
+      made.granularity_bytes, from_environment("PROPHET_CUDA_ON_CPU_GRANULARITY_BYTES", 0));
   made.jitter_us = static_cast<unsigned>(from_environment("PROPHET_CUDA_ON_CPU_JITTER_US", 0));
   made.strict = from_environment("PROPHET_CUDA_ON_CPU_STRICT", 0) != 0;
   made.eager = from_environment("PROPHET_CUDA_ON_CPU_EAGER", 0) != 0;

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 #include <optional>
@@ -88,12 +89,13 @@ cudaError_t Memory::allocate_device(void** address, std::size_t bytes, int devic
   if (address == nullptr) return cudaErrorInvalidValue;
   *address = nullptr;
   if (bytes == 0) return cudaSuccess;
-  const auto rounded = round_up(bytes, alignment);
-  if (!rounded || !take_capacity(device, *rounded)) return cudaErrorMemoryAllocation;
+  const auto taken = round_up(bytes, std::max(alignment, machine().granularity_bytes));
+  if (!taken || !take_capacity(device, *taken)) return cudaErrorMemoryAllocation;
   Block block;
   block.device = device;
+  block.taken_bytes = *taken;
   const cudaError_t placed = place(address, bytes, block);
-  if (placed != cudaSuccess) give_capacity(device, *rounded);
+  if (placed != cudaSuccess) give_capacity(device, *taken);
   return placed;
 }
 
@@ -115,8 +117,7 @@ cudaError_t Memory::vacate(void* address, MemoryKind kind) {
   const Block block = found->second;
   blocks_.erase(found);
   vacant_[block.pages] = block.pages_bytes;
-  if (kind == MemoryKind::device)
-    used_bytes_[static_cast<std::size_t>(block.device)] -= *round_up(block.bytes, alignment);
+  used_bytes_[static_cast<std::size_t>(block.device)] -= block.taken_bytes;
   mmap(pointer(block.pages), block.pages_bytes, PROT_NONE,
        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
   return cudaSuccess;

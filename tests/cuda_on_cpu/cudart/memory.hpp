@@ -71,9 +71,10 @@ class Memory {
     std::size_t bytes = 0;
     MemoryKind kind = MemoryKind::device;
     int device = 0;
-    bool is_mapping = false;   ///< made by add_mapping: no capacity and no pages of its own
-    int protection = 0;        ///< when open
-    std::uintptr_t pages = 0;  ///< what is mapped without guards, in whole pages
+    std::size_t taken_bytes = 0;  ///< of the device's capacity
+    bool is_mapping = false;      ///< made by add_mapping: no capacity and no pages of its own
+    int protection = 0;           ///< when open
+    std::uintptr_t pages = 0;     ///< what is mapped without guards, in whole pages
     std::size_t pages_bytes = 0;
   };
   using Blocks = std::map<std::uintptr_t, Block>;
