@@ -16,17 +16,21 @@ constexpr std::uint32_t page_tokens = 16;
 constexpr std::uint32_t slabs = 1024;
 constexpr std::uint32_t pages_per_slab = 288;  ///< Qwen3-30B-A3B: an expert of 9 MiB, a page of 32 KiB
 
-PageGrid grid_of(std::uint32_t pages = pages_per_slab) { return {32768, pages, slabs}; }
+PageGrid grid_of(std::uint32_t pages = pages_per_slab) {
+  return {32768, pages, slabs};
+}
 
 /// One page is one block: what a page costs, and nothing is shared among the layers of a block.
-KvGeometry one_layer() { return {{{1, 2048, 0, page_tokens}}, 0, 32768}; }
+KvGeometry one_layer() {
+  return {{{1, 2048, 0, page_tokens}}, 0, 32768};
+}
 
 void lend_all(BlockPool& pool) {
   for (std::uint32_t s = 0; s < slabs; ++s) pool.add_slab(SlabId{s});
 }
 
-/// Runs of blocks out and back. The queue holds half of all blocks, in the order in which sequences left them:
-/// `scattered` is the worst there is, every block by a different one.
+/// Runs of blocks out and back. The queue holds half of all blocks, in the order in which sequences left
+/// them: `scattered` is the worst there is, every block by a different one.
 void allocate_and_free(benchmark::State& state, bool scattered) {
   BlockPoolOptions options;
   options.block_pages = {1};
