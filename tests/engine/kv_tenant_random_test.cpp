@@ -327,7 +327,7 @@ TEST_P(KvTenantOn, EveryPageHoldsWhatWasWrittenThereWhateverComesBetween) {
   Random random(testing::fresh_seed());
   std::uint64_t verified = 0;
   std::uint64_t moved_slabs = 0;
-  const std::uint64_t runs = testing_support::random_operations(40);
+  const std::uint64_t runs = testing_support::random_operations(400);
   for (std::uint64_t run = 0; run < runs && !HasFailure(); ++run) {
     SCOPED_TRACE("run " + std::to_string(run));
     RandomTenants tenants(make(), random, run % 2 == 1);
