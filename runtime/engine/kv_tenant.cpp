@@ -16,8 +16,7 @@ std::vector<KvTenant::Leaving> KvTenant::places(Device& device, std::uint32_t le
   if (leaving_max == 0) throw Error(ErrorCode::usage, "KV tenant: leaving_max is 0: expected at least 1");
   std::vector<Leaving> places;
   places.reserve(leaving_max);
-  for (std::uint32_t i = 0; i < leaving_max; ++i)
-    places.push_back({Event(device), std::nullopt, 0, false});
+  for (std::uint32_t i = 0; i < leaving_max; ++i) places.push_back({Event(device), std::nullopt, 0, false});
   return places;
 }
 

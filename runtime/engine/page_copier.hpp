@@ -32,8 +32,8 @@ class PageCopier {
   /// Of so many copies, or of all pages of a slab if they are more, the queue has room from the start.
   static constexpr std::uint32_t queued_min = 1U << 14;
 
-  /// Allocates `host_slots` pages of pinned host memory to swap to. Throws Error{usage} when the grid does not
-  /// fit the memory, and what the device throws.
+  /// Allocates `host_slots` pages of pinned host memory to swap to. Throws Error{usage} when the grid does
+  /// not fit the memory, and what the device throws.
   PageCopier(Device& device, const PageMemory& memory, const PageGrid& grid, std::uint32_t host_slots,
              StreamId compute);
   /// Waits until the device has finished with the pages; quiet when the device is lost.

@@ -11,11 +11,11 @@ std::unique_ptr<Device> make_named(const char* name) {
   return make_device(name, options);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Host, KvTenantOn,
-    ::testing::Values(testing::DeviceCase{"cpu", [] { return make_named("cpu"); }},
-                      testing::DeviceCase{"sim", [] { return make_named("sim:h100-80gb"); }}),
-    [](const auto& device) { return device.param.name; });
+INSTANTIATE_TEST_SUITE_P(Host, KvTenantOn,
+                         ::testing::Values(testing::DeviceCase{"cpu", [] { return make_named("cpu"); }},
+                                           testing::DeviceCase{"sim",
+                                                               [] { return make_named("sim:h100-80gb"); }}),
+                         [](const auto& device) { return device.param.name; });
 
 }  // namespace
 }  // namespace prophet::engine_test

@@ -1,6 +1,6 @@
-// Sequences come, grow, fork, are swapped and go, slabs come and go, experts are read and prefetched, steps are
-// half submitted while all this happens, and the device refuses calls: every page that a step reads holds what
-// was written there last.
+// Sequences come, grow, fork, are swapped and go, slabs come and go, experts are read and prefetched, steps
+// are half submitted while all this happens, and the device refuses calls: every page that a step reads holds
+// what was written there last.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -19,11 +19,12 @@ namespace prophet::engine_test {
 namespace {
 
 constexpr std::uint32_t unwritten = ~std::uint32_t{0};
-using Layers = std::vector<std::uint32_t>;                ///< [layers] pattern of each page of a block
-using Table = std::vector<BlockId>;                       ///< of one sequence and group
-using Contents = std::vector<std::vector<Layers>>;        ///< [groups, entries] of a sequence that is swapped out
+using Layers = std::vector<std::uint32_t>;          ///< [layers] pattern of each page of a block
+using Table = std::vector<BlockId>;                 ///< of one sequence and group
+using Contents = std::vector<std::vector<Layers>>;  ///< [groups, entries] of a sequence that is swapped out
 
-/// What the pages hold is known by blocks and sequences, never by pages: where they lie is the tenant's affair.
+/// What the pages hold is known by blocks and sequences, never by pages: where they lie is the tenant's
+/// affair.
 class RandomTenants {
  public:
   RandomTenants(std::unique_ptr<Device> device, Random& random, bool refuses)
@@ -158,8 +159,8 @@ class RandomTenants {
     if (here_.empty()) return;
     const KvSequenceId sequence{drawn(here_)};
     const std::uint32_t before = kv().tokens(sequence);
-    const auto count =
-        std::min(1 + static_cast<std::uint32_t>(random_.below(6)), kv().options().context_tokens_max - before);
+    const auto count = std::min(1 + static_cast<std::uint32_t>(random_.below(6)),
+                                kv().options().context_tokens_max - before);
     if (count == 0) return;
     std::vector<Table> old;
     for (std::size_t g = 0; g < groups(); ++g) old.push_back(table(sequence, g));
@@ -285,8 +286,7 @@ class RandomTenants {
     }
   }
   void add_kernel(BlockId block, std::size_t layer, bool writes) {
-    kernels_.push_back(
-        {world_.tenant.page(kv().pool().pages(block)[layer]), contents(block)[layer], writes});
+    kernels_.push_back({world_.tenant.page(kv().pool().pages(block)[layer]), contents(block)[layer], writes});
   }
   void submit(std::size_t count) {
     for (; count > 0 && next_kernel_ < kernels_.size(); --count, ++next_kernel_) {

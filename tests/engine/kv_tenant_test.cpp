@@ -157,8 +157,7 @@ TEST_P(KvTenantOn, ACopyAskedForInAStepWaitsForTheStepsLastKernel) {
   world.kv.free(running);
   world.tenant.swap_in(world.kv.swap_in(swapped).value());  // into its pages
   EXPECT_TRUE(world.tenant.has_queued_copies());
-  for (std::size_t b = 0; b < pages.size(); ++b)
-    world.verify(pages[b], TenantWorld::pattern_of(40, 1, b, 0));
+  for (std::size_t b = 0; b < pages.size(); ++b) world.verify(pages[b], TenantWorld::pattern_of(40, 1, b, 0));
   world.tenant.end_step(3);
   read_everything(world, swapped, 4, 3);
 }
@@ -166,8 +165,8 @@ TEST_P(KvTenantOn, ACopyAskedForInAStepWaitsForTheStepsLastKernel) {
 /// Everything that the two can be asked for, to be compared.
 std::vector<std::uint32_t> figures(const TenantWorld& world) {
   const BlockPool& pool = world.kv.pool();
-  return {pool.lent_pages(),         pool.free_pages(),        pool.referenced_pages(), pool.queued_blocks(),
-          world.cache.lent_slabs(), world.tenant.leaving()};
+  return {pool.lent_pages(),    pool.free_pages(),        pool.referenced_pages(),
+          pool.queued_blocks(), world.cache.lent_slabs(), world.tenant.leaving()};
 }
 
 /// With a refusal of the first, the second, ... call in turn `act` either throws and changes nothing, and
@@ -231,9 +230,7 @@ TEST_P(KvTenantOn, AnEmptySlabWhoseReturnIsRefusedStaysLent) {
         world.kv.free(sequence);
         return slab;
       },
-      [](TenantWorld& world, SlabId slab) {
-        ASSERT_EQ(world.tenant.reclaim(slab), KvReclaimed::taken_back);
-      },
+      [](TenantWorld& world, SlabId slab) { ASSERT_EQ(world.tenant.reclaim(slab), KvReclaimed::taken_back); },
       [](TenantWorld& world, SlabId) {
         EXPECT_EQ(world.cache.lent_slabs(), slabs - 2);
         const KvSequenceId sequence = world.begin_sequence(8, 2, 5);

@@ -47,8 +47,7 @@ std::vector<std::uint64_t> fill_patterns(Device& device, BufferView view) {
     std::memcpy(bytes.data() + at, &value, sizeof value);
   }
   for (std::uint32_t p = 0; p < TenantWorld::patterns; ++p)
-    checksums[p] =
-        kernels::checksum(bytes.subspan(p * TenantWorld::page_bytes, TenantWorld::page_bytes));
+    checksums[p] = kernels::checksum(bytes.subspan(p * TenantWorld::page_bytes, TenantWorld::page_bytes));
   return checksums;
 }
 
@@ -180,8 +179,7 @@ KvSequenceId TenantWorld::begin_sequence(std::uint32_t tokens, std::uint64_t ste
     for (std::size_t b = 0; b < blocks.size(); ++b) {
       if (blocks[b] == no_block) continue;
       const auto pages = kv.pool().pages(blocks[b]);
-      for (std::size_t l = 0; l < pages.size(); ++l)
-        write(tenant.page(pages[l]), pattern_of(first, g, b, l));
+      for (std::size_t l = 0; l < pages.size(); ++l) write(tenant.page(pages[l]), pattern_of(first, g, b, l));
     }
   }
   tenant.end_step(step);
