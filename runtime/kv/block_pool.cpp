@@ -87,7 +87,7 @@ bool BlockPool::allocate(KvGroupId group, std::span<BlockId> blocks) noexcept {
 /// REQUIRES: as many free pages as the block needs.
 BlockId BlockPool::take_block(KvGroupId group) noexcept {
   const std::uint32_t wanted = block_pages(group);
-  while (pages_.free_pages() < wanted) {
+  while (pages_.free_pages() < wanted || is_spent(blocks_[ends_.index()].next)) {
     const BlockId head = blocks_[ends_.index()].next;
     __builtin_prefetch(&blocks_[blocks_[head.index()].ahead.index()], 1);
     dequeue(head);
@@ -144,13 +144,13 @@ void BlockPool::disown(PageId page, std::uint64_t step) noexcept {
   newest = std::max(newest, step);
 }
 
-void BlockPool::enqueue(BlockId id) noexcept {
+/// Behind `place`, which is in the queue, or ends_ for the head.
+void BlockPool::enqueue(BlockId id, BlockId place) noexcept {
   Block& block = blocks_[id.index()];
-  Block& end = blocks_[ends_.index()];
-  block.previous = end.previous;
-  block.next = ends_;
-  blocks_[end.previous.index()].next = id;
-  end.previous = id;
+  block.previous = place;
+  block.next = blocks_[place.index()].next;
+  blocks_[block.next.index()].previous = id;
+  blocks_[place.index()].next = id;
   BlockId& older = newest_[queued_in_all_++ % newest_.size()];
   blocks_[older.index()].ahead = id;
   older = id;
@@ -159,7 +159,8 @@ void BlockPool::enqueue(BlockId id) noexcept {
 }
 
 void BlockPool::dequeue(BlockId id) noexcept {
-  const Block& block = blocks_[id.index()];
+  Block& block = blocks_[id.index()];
+  block.spent = false;
   blocks_[block.previous.index()].next = block.next;
   blocks_[block.next.index()].previous = block.previous;
   --queued_;
@@ -178,12 +179,15 @@ void BlockPool::touch(std::span<const BlockId> blocks) noexcept {
 
 void BlockPool::release(std::span<const BlockId> blocks) noexcept {
   ++changes_;
+  BlockId newest_spent = ends_;
   for (const BlockId id : blocks) {
     Block& block = blocks_[id.index()];
     assert(block.references > 0);
     if (--block.references > 0) continue;
     block.released_in = begun_;
-    enqueue(id);
+    block.spent = block.prefix == no_prefix;
+    enqueue(id, block.spent ? newest_spent : blocks_[ends_.index()].previous);
+    if (block.spent) newest_spent = id;
   }
 }
 

@@ -45,17 +45,18 @@ struct ReclaimPlan {
 ///  - blank: without pages; it is no more than an id;
 ///  - unreferenced: in the queue. It keeps its pages, and what they hold if it is cached, until it is needed;
 ///  - referenced by sequences.
-/// A new block takes pages that no block has, while there are enough of them (blank ids ascend at first);
-/// then the block at the head of the queue, which is forgotten if it was cached. Blocks enter the queue at
-/// its tail when their last reference goes; a hit takes them out again. Where groups have blocks of different
-/// sizes, as many blocks leave at the head as have the pages that are wanted.
+/// When its last reference goes a block enters the queue: at the tail if it is cached; if not, nothing can be
+/// found in it, it is spent, and it enters at the head. A hit takes a block out again. A new block is the
+/// spent one at the head; then a blank one with pages that no block has, while there are enough of them
+/// (blank ids ascend at first); then the block at the head, which is forgotten if it is cached. Where groups
+/// have blocks of different sizes, as many blocks leave at the head as have the pages that are wanted.
 ///
 /// The order of the calls is the order on the device: what a caller submits for a call (copies, kernels that
 /// write a new block) it submits before what it submits for later ones, on streams that keep that order.
 ///
 /// Invariants, checked by check_invariants() and asserted in the destructor:
 ///  - a page belongs to one block or is free in the page pool; a blank block has none;
-///  - a block is in the queue if and only if it has pages and no references;
+///  - a block is in the queue if and only if it has pages and no references; spent ones stand at its head;
 ///  - a cached block is in the list of its prefix and group, once, and holds one reference to the prefix;
 ///  - no page of a slab that was reclaimed belongs to a block, nor is given out before it is lent again.
 class BlockPool {
@@ -73,8 +74,9 @@ class BlockPool {
   [[nodiscard]] bool allocate(KvGroupId group, std::span<BlockId> blocks) noexcept;
   /// One more reference to each, in order; those in the queue leave it. REQUIRES: not blank.
   void touch(std::span<const BlockId> blocks) noexcept;
-  /// One less for each, in order: those that nobody refers to any more go to the queue's tail. A sequence
-  /// gives its blocks back last to first. REQUIRES: referenced.
+  /// One less for each, in order: those that nobody refers to any more go to the queue's tail; those of them
+  /// that are not cached to its head, the first one first. A sequence gives its blocks back last to first.
+  /// REQUIRES: referenced.
   void release(std::span<const BlockId> blocks) noexcept;
 
   /// The block's pages hold `prefix`, which has one reference more from now on. REQUIRES: referenced, not
@@ -137,6 +139,8 @@ class BlockPool {
   [[nodiscard]] std::uint32_t queued_blocks() const noexcept { return queued_; }
   /// The queue from its head, at most queue.size() of it; returns how many there are.
   std::uint32_t copy_queue(std::span<BlockId> queue) const noexcept;
+  /// Whether the block is in the queue and was not cached when it came there: given out before blank ones.
+  [[nodiscard]] bool is_spent(BlockId block) const noexcept { return blocks_[block.index()].spent; }
   /// Cached blocks that were forgotten to make room, so far.
   [[nodiscard]] std::uint64_t evictions() const noexcept { return evictions_; }
   [[nodiscard]] std::uint32_t blocks_max() const noexcept {
@@ -164,6 +168,7 @@ class BlockPool {
     BlockId ahead;                ///< came into the queue a little later: a hint what to fetch
     std::uint16_t group = 0;
     bool blank = true;
+    bool spent = false;
     std::uint64_t released_in = 0;  ///< begun_ when the last reference went
   };
   struct Neighbours {
@@ -186,7 +191,7 @@ class BlockPool {
   void blank_out(BlockId block) noexcept;
   void make_blank(BlockId block) noexcept;
   void disown(PageId page, std::uint64_t step) noexcept;
-  void enqueue(BlockId block) noexcept;
+  void enqueue(BlockId block, BlockId place) noexcept;
   void dequeue(BlockId block) noexcept;
   void uncache(BlockId block) noexcept;
   void forget(BlockId block) noexcept;

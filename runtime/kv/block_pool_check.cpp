@@ -68,10 +68,14 @@ void BlockPool::check_blocks() const {
 void BlockPool::check_queue() const {
   std::uint32_t queued = 0;
   std::uint32_t pages = 0;
+  bool at_head = true;
   for (BlockId b = blocks_[ends_.index()].next; b != ends_; b = blocks_[b.index()].next) {
     const Block& block = blocks_[b.index()];
     require(++queued <= blocks_max() && !block.blank && block.references == 0,
             "only unreferenced blocks with pages are queued", "block", b.value);
+    require(!block.spent || (at_head && block.prefix == no_prefix), "spent blocks stand at the queue's head",
+            "block", b.value);
+    at_head = block.spent;
     require(blocks_[block.next.index()].previous == b && blocks_[block.previous.index()].next == b,
             "the queue's links agree", "block", b.value);
     pages += pages_in(block);

@@ -73,10 +73,11 @@ std::uint32_t NaiveKv::real_entry(KvSequenceId id, std::size_t group, std::size_
 
 /// `block`, which the real pool has taken, is what it had to take.
 void NaiveKv::take(std::uint32_t group, std::uint32_t block) {
-  while (loose_pages() < block_pages(group)) {
+  while (loose_pages() < block_pages(group) || (!queue_.empty() && blocks_[queue_.front()].spent)) {
     expect(!queue_.empty(), "a block came from nowhere");
     const std::uint32_t head = queue_.front();
     queue_.erase(queue_.begin());
+    blocks_[head].spent = false;
     uncache(head, true);
     if (blocks_[head].pages.size() == block_pages(group)) {
       expect(head == block, "the block at the head of the queue is used first");
@@ -108,6 +109,7 @@ void NaiveKv::own(std::uint32_t block, std::uint32_t group) {
 void NaiveKv::blank_out(std::uint32_t block) {
   for (const std::uint32_t page : blocks_[block].pages) owners_[page] = none;
   blocks_[block].pages.clear();
+  blocks_[block].spent = false;
 }
 
 void NaiveKv::uncache(std::uint32_t block, bool counts) {
@@ -124,10 +126,15 @@ void NaiveKv::refer(std::uint32_t block) {
   if (blocks_[block].references++ == 0) queue_.erase(std::find(queue_.begin(), queue_.end(), block));
 }
 
-void NaiveKv::release(std::uint32_t block) {
-  if (--blocks_[block].references > 0) return;
-  queue_.push_back(block);
-  for (const std::uint32_t page : blocks_[block].pages) released_[page] = begun_;
+/// In one call: of those that are not cached the first one comes to the head of the queue.
+void NaiveKv::release(const std::vector<std::uint32_t>& blocks) {
+  std::ptrdiff_t spent = 0;
+  for (const std::uint32_t block : blocks) {
+    if (--blocks_[block].references > 0) continue;
+    blocks_[block].spent = blocks_[block].prefix == 0;
+    queue_.insert(blocks_[block].spent ? queue_.begin() + spent++ : queue_.end(), block);
+    for (const std::uint32_t page : blocks_[block].pages) released_[page] = begun_;
+  }
 }
 
 void NaiveKv::cache(std::uint32_t block, std::uint32_t prefix) {
@@ -257,14 +264,16 @@ std::int64_t NaiveKv::pages_to_append(KvSequenceId id, std::uint32_t tokens) con
 
 void NaiveKv::leave_window(Sequence& sequence) {
   for (std::size_t g = 0; g < groups(); ++g) {
+    std::vector<std::uint32_t> left;
     for (std::uint32_t b = first_needed(g, static_cast<std::uint32_t>(sequence.history.size() - 1));
          b-- > 0;) {
       std::uint32_t& block = sequence.tables[g][b];
       if (block == none) continue;
-      release(block);
+      left.push_back(block);
       block = none;
       ++events_.left_window;
     }
+    release(left);
   }
 }
 
@@ -301,7 +310,7 @@ void NaiveKv::grow(KvSequenceId id, const std::vector<std::uint32_t>& nodes, boo
     take(group, by);
     copied.emplace_back(block, by);
     ++events_.copied_blocks;
-    release(block);
+    release({block});
     block = by;
   };
   const std::size_t before = sequence.history.size() - 1;

@@ -115,6 +115,7 @@ class NaiveKv {
     std::uint32_t references = 0;
     std::uint32_t group = 0;
     std::uint32_t prefix = 0;  ///< trie node; 0: not cached
+    bool spent = false;        ///< in the queue, and was not cached when it came there
     std::uint64_t released = 0;
     std::vector<std::uint32_t> pages;  ///< empty: blank
   };
@@ -157,7 +158,7 @@ class NaiveKv {
   void blank_out(std::uint32_t block);
   void uncache(std::uint32_t block, bool counts);
   void refer(std::uint32_t block);
-  void release(std::uint32_t block);
+  void release(const std::vector<std::uint32_t>& blocks);
   void cache(std::uint32_t block, std::uint32_t prefix);
   [[nodiscard]] std::uint32_t pages_wanted(const Sequence& sequence, std::uint32_t tokens) const;
   [[nodiscard]] std::uint32_t pages_left(const Sequence& sequence) const;

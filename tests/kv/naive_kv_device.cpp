@@ -1,5 +1,6 @@
 // Ends, forks and swaps of the naive model's sequences, and what lies in the pages.
 #include <algorithm>
+#include <iterator>
 
 #include "tests/kv/naive_kv.hpp"
 
@@ -23,11 +24,12 @@ void NaiveKv::forked(KvSequenceId id, const std::optional<KvSequenceId>& answer)
 
 void NaiveKv::release_all(Sequence& sequence) {
   for (auto& table : sequence.tables) {
-    for (auto block = table.rbegin(); block != table.rend(); ++block) {
-      if (*block != none) release(*block);
-    }
+    std::vector<std::uint32_t> blocks;
+    std::copy_if(table.rbegin(), table.rend(), std::back_inserter(blocks),
+                 [](std::uint32_t block) { return block != none; });
+    release(blocks);
   }
-  if (sequence.state != none) release(sequence.state);
+  if (sequence.state != none) release({sequence.state});
   sequence.state = none;
 }
 
