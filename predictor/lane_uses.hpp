@@ -13,6 +13,12 @@ namespace prophet {
 inline constexpr std::size_t use_features = 9;
 using UseFeatures = std::array<float, use_features>;
 
+[[nodiscard]] inline float weigh(const UseFeatures& weights, const UseFeatures& features) noexcept {
+  float sum = 0;
+  for (std::size_t i = 0; i < use_features; ++i) sum += weights[i] * features[i];
+  return sum;
+}
+
 /// One sequence's uses of the experts of one layer: how many, how long ago, and how often of late. No
 /// allocation after construction.
 class LayerUses {

@@ -1,7 +1,5 @@
 #include "predictor/train_use_model.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -10,6 +8,9 @@
 #include <thread>
 
 #include "predictor/logistic_fit.hpp"
+#include "predictor/plan_use_model.hpp"
+#include "predictor/train_use_hidden.hpp"
+#include "predictor/use_outcomes.hpp"
 #include "prophet/error.hpp"
 #include "runtime/base/random.hpp"
 
@@ -20,18 +21,6 @@ constexpr float first_square = 1e-3F;  ///< of gradients, before the first one
 constexpr std::uint32_t feature_epochs = 3;
 constexpr float feature_rate = 0.02F;
 constexpr std::uint32_t tokens_a_feature_sample = 4;
-
-std::uint32_t source_layers_within(const ExpertGrid& grid, std::size_t parameters_max) {
-  const std::size_t others = UseModel::other_parameters(grid);
-  const std::size_t a_source = UseModel::matrix_parameters(grid, 1);
-  if (parameters_max < others + a_source) {
-    throw Error(
-        ErrorCode::usage,
-        fmt::format("a use model of {} layers x {} experts has {} parameters or more: expected at most {}",
-                    grid.layers, grid.experts, others + a_source, parameters_max));
-  }
-  return static_cast<std::uint32_t>(std::min<std::size_t>(grid.layers, (parameters_max - others) / a_source));
-}
 
 std::vector<float> count_popularity(const TrainingSet& training) {
   const TraceShape& shape = training.shape();
@@ -50,52 +39,6 @@ std::vector<float> count_popularity(const TrainingSet& training) {
   return popularity;
 }
 
-/// What came of each expert of one layer after a token: used by the next one, and by which share of those to
-/// come.
-class Outcomes {
- public:
-  Outcomes(const TrainingSet& training, LayerId layer, std::uint32_t later_tokens)
-      : training_(training),
-        layer_(layer),
-        later_tokens_(later_tokens),
-        next(training.shape().grid.experts),
-        later(training.shape().grid.experts),
-        chosen_(training.shape().top_k) {}
-
-  /// REQUIRES: `row` is not the last of the sequence.
-  void look(const TrainingSequence& sequence, std::uint64_t row) {
-    std::fill(next.begin(), next.end(), 0.0F);
-    std::fill(later.begin(), later.end(), 0.0F);
-    const std::uint64_t end = std::min(sequence.first_row + sequence.tokens, row + 1 + later_tokens_);
-    const float share = 1.0F / static_cast<float>(end - row - 1);
-    for (std::uint64_t ahead = row + 1; ahead < end; ++ahead) {
-      training_.choices(ahead, layer_, chosen_);
-      for (const ExpertId expert : chosen_) {
-        if (ahead == row + 1) next[expert.index()] = 1;
-        later[expert.index()] += share;
-      }
-    }
-  }
-
- private:
-  const TrainingSet& training_;
-  LayerId layer_;
-  std::uint32_t later_tokens_;
-
- public:
-  std::vector<float> next;   ///< [experts]
-  std::vector<float> later;  ///< [experts]
-
- private:
-  std::vector<ExpertId> chosen_;
-};
-
-float dot(const UseFeatures& weights, const UseFeatures& features) {
-  float sum = 0;
-  for (std::size_t i = 0; i < use_features; ++i) sum += weights[i] * features[i];
-  return sum;
-}
-
 /// The weights that all experts of all layers share, by plain stochastic gradients on some of the tokens.
 void train_features(const TrainingSet& training, const UseTraining& options, UseModel& model) {
   Random random(options.seed);
@@ -105,7 +48,7 @@ void train_features(const TrainingSet& training, const UseTraining& options, Use
     const float rate = feature_rate / static_cast<float>(1 + 3 * epoch);
     for (const TrainingSequence& sequence : training.sequences()) {
       const LayerId layer{static_cast<std::uint32_t>(random.below(model.grid.layers))};
-      Outcomes outcomes(training, layer, options.later_tokens);
+      UseOutcomes outcomes(training, layer, options.later_tokens);
       LayerUses uses(model.grid.experts);
       for (std::uint32_t t = 0; t + 1 < sequence.tokens; ++t) {
         training.choices(sequence.first_row + t, layer, chosen);
@@ -115,8 +58,8 @@ void train_features(const TrainingSet& training, const UseTraining& options, Use
         for (std::uint32_t e = 0; e < model.grid.experts; ++e) {
           const UseFeatures x =
               uses.features(ExpertId{e}, model.popularity[model.grid.index(layer, ExpertId{e}).index()]);
-          const float off_next = logistic(dot(model.next_weights, x)) - outcomes.next[e];
-          const float off_later = logistic(dot(model.later_weights, x)) - outcomes.later[e];
+          const float off_next = logistic(weigh(model.next_weights, x)) - outcomes.next[e];
+          const float off_later = logistic(weigh(model.later_weights, x)) - outcomes.later[e];
           for (std::size_t i = 0; i < use_features; ++i) {
             model.next_weights[i] -= rate * off_next * x[i];
             model.later_weights[i] -= rate * off_later * x[i];
@@ -189,8 +132,8 @@ class LayerTraining {
     for (std::uint32_t e = 0; e < experts; ++e) {
       const std::size_t at = model_.grid.index(layer_, ExpertId{e}).index();
       const UseFeatures x = uses_.features(ExpertId{e}, model_.popularity[at]);
-      odds_[e] = dot(model_.next_weights, x) + model_.bias[at].next;
-      odds_[experts + e] = dot(model_.later_weights, x) + model_.bias[at].later;
+      odds_[e] = weigh(model_.next_weights, x) + model_.bias[at].next;
+      odds_[experts + e] = weigh(model_.later_weights, x) + model_.bias[at].later;
     }
     const float* const matrix = model_.added(layer_, 0, ExpertId{0}).data();
     for (const std::size_t source : sources_) {
@@ -230,10 +173,18 @@ class LayerTraining {
   std::vector<float> odds_;           ///< [values]
   std::vector<std::size_t> sources_;  ///< where the chosen experts' rows begin in the layer's matrix
   LayerUses uses_;
-  Outcomes outcomes_;
+  UseOutcomes outcomes_;
   std::vector<ExpertId> chosen_;
   float rate_ = 0;
 };
+
+void train_layer(const TrainingSet& training, const UseTraining& options, LayerId layer, UseModel& model) {
+  if (model.hidden.units == 0) {
+    LayerTraining(training, options, layer, model).run();
+  } else {
+    train_use_hidden(training, options, layer, model);
+  }
+}
 
 void train_layers(const TrainingSet& training, const UseTraining& options, UseModel& model,
                   const TrainingProgress& progress) {
@@ -242,7 +193,7 @@ void train_layers(const TrainingSet& training, const UseTraining& options, UseMo
   std::uint32_t done = 0;
   const auto work = [&] {
     for (std::uint32_t l = next++; l < model.grid.layers; l = next++) {
-      LayerTraining(training, options, LayerId{l}, model).run();
+      train_layer(training, options, LayerId{l}, model);
       const std::lock_guard lock(telling);
       if (progress) progress(++done, model.grid.layers);
     }
@@ -253,20 +204,36 @@ void train_layers(const TrainingSet& training, const UseTraining& options, UseMo
   for (std::thread& thread : threads) thread.join();
 }
 
+/// A model with room for what is to be learnt.
+UseModel empty_model(const TrainingSet& training, const UseTraining& options) {
+  const bool learns_by_heart = !options.hidden_units && training.tokens() < options.hidden_tokens_min;
+  UseModel model;
+  model.grid = training.shape().grid;
+  model.top_k = training.shape().top_k;
+  const UsePlan plan =
+      plan_use_model(model.grid, learns_by_heart ? std::optional<std::uint32_t>(0) : options.hidden_units,
+                     options.parameters_max);
+  const std::size_t values = 2 * std::size_t{model.grid.experts};
+  const std::size_t units = std::size_t{model.grid.layers} * plan.hidden_units;
+  model.source_layers = plan.source_layers;
+  model.bias.resize(model.grid.size());
+  model.matrix.resize(UseModel::matrix_parameters(model.grid, model.source_layers));
+  model.hidden.units = plan.hidden_units;
+  model.hidden.w1.resize(units * use_inputs(model.grid));
+  model.hidden.b1.resize(units);
+  model.hidden.w2.resize(units * values);
+  return model;
+}
+
 }  // namespace
 
 UseModel train_use_model(const TrainingSet& training, const UseTraining& options,
                          const TrainingProgress& progress) {
-  if (options.epochs == 0 || options.threads == 0 || options.later_tokens == 0)
+  if (options.epochs == 0 || options.hidden_epochs == 0 || options.threads == 0 || options.later_tokens == 0)
     throw Error(ErrorCode::usage,
                 "training of a use model: 0 epochs, threads or tokens to come, expected 1 or more");
-  UseModel model;
-  model.grid = training.shape().grid;
-  model.top_k = training.shape().top_k;
-  model.source_layers = source_layers_within(model.grid, options.parameters_max);
+  UseModel model = empty_model(training, options);
   model.popularity = count_popularity(training);
-  model.bias.resize(model.grid.size());
-  model.matrix.resize(UseModel::matrix_parameters(model.grid, model.source_layers));
   train_features(training, options, model);
   train_layers(training, options, model, progress);
   return model;

@@ -39,13 +39,17 @@ class UseEstimator {
 
  private:
   void add_lane(LaneId lane, LayerId layer);
+  /// What the hidden layer adds to the lane's odds.
+  void add_hidden(LaneId lane, LayerId layer);
   void take_from_next(LayerId layer);
 
   const UseModel& model_;
   LaneChoices choices_;
+  LaneChoices before_;            ///< those before choices_
   std::vector<LayerUses> uses_;   ///< [lanes, layers]
   std::vector<LaneId> observed_;  ///< lanes since the last estimate
   std::vector<float> odds_;       ///< [2, experts]
+  std::vector<float> units_;      ///< [hidden units]
   std::vector<float> nobody_;     ///< [2, experts] chance that no lane so far wants it
   std::vector<float> turns_;      ///< [experts]
   Predictor* next_ = nullptr;     ///< what it says of the next turn replaces the model's word

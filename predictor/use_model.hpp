@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "predictor/lane_uses.hpp"
+#include "predictor/use_hidden.hpp"
 #include "prophet/expert_grid.hpp"
 
 namespace prophet {
@@ -18,8 +19,8 @@ struct UseOdds {
 };
 
 /// What was learnt of how a model's routers repeat themselves. The log odds of each expert of a target layer
-/// are the sum of its features' weights, its bias, and one weight for each expert that the latest token chose
-/// in the layers around the target. A value.
+/// are the sum of its features' weights, its bias, one weight for each expert that the latest token chose in
+/// the layers around the target, and what a hidden layer adds, if there is one. A value.
 struct UseModel {
   ExpertGrid grid;
   std::uint32_t top_k = 0;
@@ -31,6 +32,7 @@ struct UseModel {
   /// [layers, source_layers, experts, 2, experts]: of a target layer and an expert chosen in one of its
   /// sources, what it adds to the log odds of each of the target's experts: `next` first, then `later`.
   std::vector<float> matrix;
+  UseHidden hidden;
 
   /// Of a model of this grid, how many parameters it has: the matrix's grow with the source layers.
   [[nodiscard]] static std::size_t matrix_parameters(ExpertGrid grid, std::uint32_t source_layers) noexcept {
@@ -40,7 +42,8 @@ struct UseModel {
     return 2 * use_features + 3 * std::size_t{grid.size()};
   }
   [[nodiscard]] std::size_t parameters() const noexcept {
-    return other_parameters(grid) + matrix_parameters(grid, source_layers);
+    return other_parameters(grid) + matrix_parameters(grid, source_layers) +
+           use_hidden_parameters(grid, hidden.units);
   }
   /// The first of the consecutive source layers of `target`.
   [[nodiscard]] LayerId first_source(LayerId target) const noexcept {

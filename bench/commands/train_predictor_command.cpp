@@ -100,8 +100,8 @@ std::string summary(const TrainedPredictor& trained, const CardFacts& facts) {
       "written\n",
       facts.train_sequences, facts.train_tokens, facts.trace, facts.test_sequences, shape.nets(),
       shape.hidden, shape.groups.size(), shape.parameters(),
-      use == 0 ? "none" : fmt::format("{} parameters", use), trained.parameters(),
-      recall_table(facts.recalls, shape.top_k), facts.file, facts.file);
+      use == 0 ? "none" : fmt::format("{} hidden units, {} parameters", trained.use->hidden.units, use),
+      trained.parameters(), recall_table(facts.recalls, shape.top_k), facts.file, facts.file);
 }
 
 void check_source(const TrainArguments& arguments, bool names_trace) {
@@ -168,6 +168,10 @@ void add_train_predictor_command(CLI::App& app) {
   command->add_option("--seed", arguments->training.seed, "Of the split and of the training")
       ->capture_default_str();
   command->add_option("--hidden", mlp.wish.hidden, "Hidden units of a net at most")->capture_default_str();
+  command->add_option(
+      "--use-hidden", arguments->training.use.hidden_units,
+      "Units of the use model's hidden layer; 0: none (default: 256 where it has room for them "
+      "and tokens to learn them from, else none)");
   command->add_option("--layers-back", mlp.wish.groups.layers_back, "Layers back that a net is told")
       ->capture_default_str();
   command->add_option("--tokens-back", mlp.wish.groups.tokens_back, "Tokens back that a net is told")

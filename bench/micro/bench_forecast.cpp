@@ -1,6 +1,7 @@
-// Predictor mlp's nets on one core of the host: the forecasts of one layer for all lanes, one layer ahead, at
-// the sizes of gpt-oss-20b with weights drawn at random. The counter says what the sim takes a core of the
-// H100 profile's host to need for the same.
+// What is learned, on one core of the host, for all lanes of one layer, with weights drawn at random.
+// Predictor mlp's nets forecast one layer ahead at the sizes of gpt-oss-20b; the counter says what the sim
+// takes a core of the H100 profile's host to need for the same. The use model of policy forecast estimates at
+// the sizes of the sample model, with and without a hidden layer.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -11,6 +12,7 @@
 #include "kernels/kv_float.hpp"
 #include "predictor/mlp/mlp_predictor.hpp"
 #include "predictor/mlp/plan_mlp.hpp"
+#include "predictor/use_estimator.hpp"
 #include "runtime/base/random.hpp"
 #include "runtime/device/make_device.hpp"
 
@@ -68,9 +70,61 @@ void forecast(benchmark::State& state) {
       static_cast<double>(sim->now_ns() - before_ns) / static_cast<double>(state.iterations());
 }
 
+constexpr ExpertGrid sample{6, 64};
+constexpr std::uint32_t sample_top_k = 8;
+
+UseModel drawn_uses(std::uint32_t units) {
+  Random random(seed);
+  const auto draw = [&] { return static_cast<float>(random.uniform() - 0.5); };
+  const std::size_t values = 2 * std::size_t{sample.experts};
+  UseModel model;
+  model.grid = sample;
+  model.top_k = sample_top_k;
+  model.source_layers = sample.layers;
+  model.popularity.assign(sample.size(),
+                          static_cast<float>(sample_top_k) / static_cast<float>(sample.experts));
+  model.bias.resize(sample.size());
+  model.matrix.resize(std::size_t{sample.layers} * sample.size() * values);
+  model.hidden.units = units;
+  model.hidden.w1.resize(sample.layers * use_inputs(sample) * units);
+  model.hidden.b1.resize(std::size_t{sample.layers} * units);
+  model.hidden.w2.resize(std::size_t{sample.layers} * units * values);
+  for (auto* const weights : {&model.matrix, &model.hidden.w1, &model.hidden.w2})
+    std::generate(weights->begin(), weights->end(), draw);
+  return model;
+}
+
+void estimate(benchmark::State& state) {
+  const auto lanes = static_cast<std::uint32_t>(state.range(0));
+  Random random(seed);
+  const UseModel model = drawn_uses(static_cast<std::uint32_t>(state.range(1)));
+  UseEstimator estimator(model, lanes);
+  std::vector<ExpertId> chosen(sample_top_k);
+  std::uint64_t turn = 0;
+  const auto observe = [&] {
+    const LayerId layer{static_cast<std::uint32_t>(turn++ % sample.layers)};
+    for (std::uint32_t lane = 0; lane < lanes; ++lane) {
+      for (std::uint32_t k = 0; k < sample_top_k; ++k)
+        chosen[k] = ExpertId{
+            static_cast<std::uint32_t>(random.below(sample.experts / sample_top_k)) * sample_top_k + k};
+      estimator.observe(LaneId{lane}, layer, chosen);
+    }
+    return layer;
+  };
+  for (std::uint32_t l = 0; l < 2 * sample.layers; ++l) (void)estimator.estimate(observe());
+  for (auto _ : state) {
+    state.PauseTiming();
+    const LayerId layer = observe();
+    state.ResumeTiming();
+    benchmark::DoNotOptimize(estimator.estimate(layer).data());
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+
 }  // namespace
 
 void register_benchmarks() {
+  benchmark::RegisterBenchmark("forecast_uses", estimate)->ArgsProduct({{1, 4, 16}, {0, use_hidden_units}});
   benchmark::RegisterBenchmark("forecast_mlp", forecast)->Arg(1)->Arg(4)->Arg(16);
 }
 

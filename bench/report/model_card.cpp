@@ -29,8 +29,12 @@ std::string what_it_is(const TrainedPredictor& trained) {
   if (trained.use == nullptr) {
     text += "* policy `forecast`: none; the model's experts are too many for one\n";
   } else {
-    text += fmt::format("* use model of policy `forecast`: {} source layers, fp32; {} parameters\n",
-                        trained.use->source_layers, trained.use->parameters());
+    const std::uint32_t units = trained.use->hidden.units;
+    text += fmt::format(
+        "* use model of policy `forecast`: {} source layers, {}, fp32; {} parameters\n",
+        trained.use->source_layers,
+        units == 0 ? "no hidden layer" : fmt::format("one hidden layer of {} units (relu)", units),
+        trained.use->parameters());
   }
   return text + fmt::format("* {} parameters together\n", trained.parameters());
 }

@@ -15,7 +15,6 @@ namespace prophet::descent {
 namespace {
 
 constexpr float mean_kept = 0.9F;
-constexpr float square_kept = 0.999F;
 constexpr float smallest_root = 1e-8F;
 /// Added and taken away again, it makes 0 of what is so small that a CPU would be slow about it.
 constexpr float flush = 1e-30F;
@@ -46,7 +45,8 @@ PROPHET_INLINE void adam_loop(float* __restrict__ weights, float* __restrict__ g
                               AdamStep step) {
   for (std::size_t i = 0; i < count; ++i) {
     mean[i] = mean_kept * mean[i] + (1 - mean_kept) * gradient[i] + flush - flush;
-    square[i] = square_kept * square[i] + (1 - square_kept) * gradient[i] * gradient[i] + flush - flush;
+    square[i] =
+        step.square_kept * square[i] + (1 - step.square_kept) * gradient[i] * gradient[i] + flush - flush;
     weights[i] -= step.mean_rate * mean[i] / (std::sqrt(square[i] * step.square_scale) + smallest_root) +
                   step.shrink * weights[i];
     gradient[i] = 0;

@@ -9,12 +9,13 @@ namespace prophet::descent {
 /// sum[i] += scale * values[i], both rounded.
 void add(float* sum, const float* values, float scale, std::size_t count) noexcept;
 
-/// One step of Adam (Kingma and Ba 2015), with decays of 0.9 and 0.999. The gradient is used up: it becomes
-/// 0.
+/// One step of Adam (Kingma and Ba 2015), with a decay of 0.9 for the mean. The gradient is used up: it
+/// becomes 0.
 struct AdamStep {
   float mean_rate = 0;     ///< the learning rate over what the mean's first steps lack
   float square_scale = 0;  ///< 1 over what those of the squares lack
   float shrink = 0;        ///< the share that a weight loses beside (Loshchilov and Hutter 2019)
+  float square_kept = 0.999F;
 };
 void adam(float* weights, float* gradient, float* mean, float* square, std::size_t count,
           AdamStep step) noexcept;

@@ -7,6 +7,7 @@
 
 #include "kernels/predictor_value.hpp"
 #include "predictor/mlp/descent.hpp"
+#include "predictor/mlp/learnt.hpp"
 #include "runtime/base/random.hpp"
 
 namespace prophet {
@@ -16,31 +17,6 @@ constexpr std::size_t batch_samples = 64;
 constexpr std::uint64_t warm_up_steps = 100;  ///< in which the learning rate grows from 0
 constexpr double mean_kept = 0.9;             ///< as descent::adam has them
 constexpr double square_kept = 0.999;
-
-/// Numbers that are learned, what they will be changed by, and what Adam remembers of them.
-class Learnt {
- public:
-  explicit Learnt(std::vector<float>& values)
-      : gradient(values.size()), values_(values), mean_(values.size()), square_(values.size()) {}
-
-  void step(descent::AdamStep by) {
-    descent::adam(values_.data(), gradient.data(), mean_.data(), square_.data(), values_.size(), by);
-  }
-
-  std::vector<float> gradient;
-
- private:
-  std::vector<float>& values_;
-  std::vector<float> mean_;
-  std::vector<float> square_;
-};
-
-/// Nearly of the normal distribution: the sum of 12 uniform numbers has a variance of 1.
-float draw_normal(Random& random) {
-  double sum = -6;
-  for (int i = 0; i < 12; ++i) sum += random.uniform();
-  return static_cast<float>(sum);
-}
 
 LearntNet first_net(const MlpShape& shape, const NetSamples& samples, Random& random) {
   LearntNet net;

@@ -4,7 +4,8 @@
 
 #include <algorithm>
 
-#include "predictor/use_model.hpp"
+#include "predictor/plan_use_model.hpp"
+#include "predictor/use_hidden.hpp"
 #include "prophet/error.hpp"
 
 namespace prophet {
@@ -105,12 +106,15 @@ MlpShape plan_mlp(ExpertGrid grid, std::uint32_t top_k, const MlpWish& wish, std
   return shape;
 }
 
-std::size_t use_model_share(ExpertGrid grid) noexcept {
-  const std::size_t others = UseModel::other_parameters(grid);
-  const std::size_t a_source = UseModel::matrix_parameters(grid, 1);
-  if (others + a_source > learned_parameters_max / 2) return 0;
-  const std::size_t room = std::max(others + a_source, learned_parameters_max / 3);
-  return others + a_source * std::min<std::size_t>(grid.layers, (room - others) / a_source);
+std::size_t use_model_share(ExpertGrid grid, std::optional<std::uint32_t> hidden_units) noexcept {
+  const std::size_t whole = use_parameters(grid, {grid.layers, hidden_units.value_or(use_hidden_units)});
+  if (hidden_units.value_or(0) != 0) return std::min(whole, learned_parameters_max);
+  if (!hidden_units && whole <= learned_parameters_max / 2) return whole;
+  const std::size_t one = use_parameters(grid, {1, 0});
+  if (one > learned_parameters_max / 2) return 0;
+  const std::size_t room = std::max(one, learned_parameters_max / 3);
+  const std::size_t a_source = use_parameters(grid, {2, 0}) - one;
+  return one + a_source * std::min<std::size_t>(grid.layers - 1, (room - one) / a_source);
 }
 
 }  // namespace prophet

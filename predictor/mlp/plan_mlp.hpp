@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "predictor/mlp/mlp_model.hpp"
 
@@ -23,8 +24,10 @@ struct MlpWish {
 [[nodiscard]] MlpShape plan_mlp(ExpertGrid grid, std::uint32_t top_k, const MlpWish& wish,
                                 std::size_t parameters_max);
 
-/// How many parameters a use model has beside the nets: as many source layers as a third of
-/// learned_parameters_max has room for, or one if half of it has; else 0, and there is none.
-[[nodiscard]] std::size_t use_model_share(ExpertGrid grid) noexcept;
+/// How many parameters a use model has beside the nets: with a hidden layer if one is asked for, or half of
+/// learned_parameters_max has room for it and nothing is; else as many source layers as a third of that has
+/// room for, or one if half of it has; else 0, and there is none.
+[[nodiscard]] std::size_t use_model_share(ExpertGrid grid,
+                                          std::optional<std::uint32_t> hidden_units = {}) noexcept;
 
 }  // namespace prophet

@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "predictor/mlp/mlp_model.hpp"
+#include "predictor/plan_use_model.hpp"
+#include "predictor/use_hidden.hpp"
 #include "predictor/use_model.hpp"
 #include "runtime/model/safetensors/tensor_dtype.hpp"
 
@@ -15,7 +17,8 @@
 namespace prophet {
 
 inline constexpr std::string_view predictor_file_format = "prophet-predictor";
-inline constexpr std::uint32_t predictor_file_version = 1;
+/// Since 2 a use model may have a hidden layer.
+inline constexpr std::uint32_t predictor_file_version = 2;
 inline constexpr std::string_view predictor_text_tensor = "prophet";
 
 struct NeededTensor {
@@ -43,14 +46,21 @@ struct UseTensors {
   NeededTensor popularity;
   NeededTensor bias;
   NeededTensor matrix;
+  NeededTensor hidden_w1;  ///< these where there is a hidden layer
+  NeededTensor hidden_b1;
+  NeededTensor hidden_w2;
 };
-[[nodiscard]] inline UseTensors tensors_of(const ExpertGrid& grid, std::uint32_t source_layers) {
+[[nodiscard]] inline UseTensors tensors_of(const ExpertGrid& grid, const UsePlan& plan) {
   const std::uint64_t layers = grid.layers;
   const std::uint64_t experts = grid.experts;
+  const std::uint64_t units = plan.hidden_units;
   return {{"use.weights", TensorDtype::f32, {2, use_features}},
           {"use.popularity", TensorDtype::f32, {layers, experts}},
           {"use.bias", TensorDtype::f32, {layers, experts, 2}},
-          {"use.matrix", TensorDtype::f32, {layers, source_layers, experts, 2, experts}}};
+          {"use.matrix", TensorDtype::f32, {layers, plan.source_layers, experts, 2, experts}},
+          {"use.hidden.w1", TensorDtype::f32, {layers, use_inputs(grid), units}},
+          {"use.hidden.b1", TensorDtype::f32, {layers, units}},
+          {"use.hidden.w2", TensorDtype::f32, {layers, units, 2, experts}}};
 }
 
 [[nodiscard]] inline NeededTensor learnt_from_tensor(std::size_t sequences) {

@@ -119,9 +119,13 @@ InputGroup read_group(const JsonFields& fields) {
   return group;
 }
 
+std::uint32_t read_version(const JsonFields& fields) {
+  return fields.count("version", 1, predictor_file_version);
+}
+
 MlpShape read_shape(const JsonFields& fields) {
   if (!fields.is_text("format", predictor_file_format)) fields.refuse("format", predictor_file_format);
-  (void)fields.count("version", predictor_file_version, predictor_file_version);
+  (void)read_version(fields);
   MlpShape shape;
   shape.grid.layers = fields.count("layers", 1, limits::layers_max);
   shape.grid.experts = fields.count("experts", 1, kernels::predictor_experts_max);
@@ -153,20 +157,41 @@ std::shared_ptr<const MlpModel> read_mlp(Tensors& tensors, MlpShape shape) {
   return model;
 }
 
-std::shared_ptr<const UseModel> read_use(Tensors& tensors, const MlpShape& shape,
-                                         std::uint32_t source_layers) {
-  if (source_layers == 0) return nullptr;
+UseHidden read_hidden(Tensors& tensors, const UseTensors& needed, std::uint32_t units) {
+  UseHidden hidden;
+  hidden.units = units;
+  hidden.w1 = tensors.take<float>(needed.hidden_w1);
+  hidden.b1 = tensors.take<float>(needed.hidden_b1);
+  hidden.w2 = tensors.take<float>(needed.hidden_w2);
+  expect_finite(tensors, "use.hidden.w1", hidden.w1);
+  expect_finite(tensors, "use.hidden.b1", hidden.b1);
+  expect_finite(tensors, "use.hidden.w2", hidden.w2);
+  return hidden;
+}
+
+UsePlan read_use_plan(const JsonFields& fields, const MlpShape& shape) {
+  UsePlan plan;
+  plan.source_layers = fields.count("use_source_layers", 0, shape.grid.layers);
+  if (read_version(fields) >= 2)
+    plan.hidden_units =
+        fields.count("use_hidden_units", 0, plan.source_layers == 0 ? 0 : use_hidden_units_max);
+  return plan;
+}
+
+std::shared_ptr<const UseModel> read_use(Tensors& tensors, const MlpShape& shape, const UsePlan& plan) {
+  if (plan.source_layers == 0) return nullptr;
   const auto model = std::make_shared<UseModel>();
-  const UseTensors needed = tensors_of(shape.grid, source_layers);
+  const UseTensors needed = tensors_of(shape.grid, plan);
   model->grid = shape.grid;
   model->top_k = shape.top_k;
-  model->source_layers = source_layers;
+  model->source_layers = plan.source_layers;
   const auto weights = tensors.take<float>(needed.weights);
   std::copy_n(weights.begin(), use_features, model->next_weights.begin());
   std::copy_n(weights.begin() + use_features, use_features, model->later_weights.begin());
   model->popularity = tensors.take<float>(needed.popularity);
   model->bias = tensors.take<UseOdds>(needed.bias);
   model->matrix = tensors.take<float>(needed.matrix);
+  if (plan.hidden_units != 0) model->hidden = read_hidden(tensors, needed, plan.hidden_units);
   expect_finite(tensors, "use.weights", weights);
   expect_finite(tensors, "use.matrix", model->matrix);
   for (const UseOdds& odds : model->bias)
@@ -188,7 +213,7 @@ TrainedPredictor parse_predictor_file(std::span<const std::byte> file, const std
   const JsonFields fields(object, where);
   MlpShape shape = read_shape(fields);
   TrainedPredictor trained;
-  trained.use = read_use(tensors, shape, fields.count("use_source_layers", 0, shape.grid.layers));
+  trained.use = read_use(tensors, shape, read_use_plan(fields, shape));
   trained.learnt_from = tensors.take<std::uint64_t>(
       learnt_from_tensor(fields.count("learnt_from_sequences", 0, sequences_max)));
   if (!std::is_sorted(trained.learnt_from.begin(), trained.learnt_from.end()))

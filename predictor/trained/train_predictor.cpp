@@ -1,5 +1,6 @@
 #include "predictor/trained/train_predictor.hpp"
 
+#include "predictor/plan_use_model.hpp"
 #include "predictor/trained/sequence_fingerprint.hpp"
 
 namespace prophet {
@@ -20,9 +21,10 @@ TrainedPredictor train_predictor(const RoutingTrace& trace, std::span<const Sequ
   UseTraining use = training.use;
   use.seed = training.seed;
   use.threads = training.threads;
-  use.parameters_max = use_model_share(options.grid);
+  use.parameters_max = use_model_share(options.grid, use.hidden_units);
   mlp.parameters_max = learned_parameters_max - use.parameters_max;
   // What cannot be planned is refused before anything is trained.
+  if (use.parameters_max != 0) (void)plan_use_model(options.grid, use.hidden_units, use.parameters_max);
   (void)plan_mlp(options.grid, options.top_k, mlp.wish, mlp.parameters_max);
   TrainedPredictor trained;
   if (use.parameters_max != 0)

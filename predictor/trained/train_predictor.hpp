@@ -20,7 +20,8 @@ struct PredictorTraining {
 
 /// Learns from these sequences of the trace, and from what routers ahead said of their rows where `ahead` is
 /// not null and training.mlp asks for it, and from nothing else. The parameters are shared out so
-/// that both together have at most learned_parameters_max. Throws Error{usage} as train_mlp does.
+/// that both together have at most learned_parameters_max. Throws Error{usage} as train_mlp and
+/// plan_use_model do.
 [[nodiscard]] TrainedPredictor train_predictor(const RoutingTrace& trace,
                                                std::span<const SequenceId> sequences,
                                                const PredictorTraining& training,

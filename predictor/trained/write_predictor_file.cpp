@@ -29,6 +29,7 @@ nlohmann::ordered_json text_of(const TrainedPredictor& trained) {
       {"ids_per_group", shape.ids_per_group},
       {"mlp_parameters", shape.parameters()},
       {"use_source_layers", trained.use == nullptr ? 0 : trained.use->source_layers},
+      {"use_hidden_units", trained.use == nullptr ? 0 : trained.use->hidden.units},
       {"use_parameters", trained.use == nullptr ? 0 : trained.use->parameters()},
       {"learnt_from_sequences", trained.learnt_from.size()},
       {"groups", nlohmann::ordered_json::array()}};
@@ -91,13 +92,18 @@ std::vector<std::byte> predictor_file_bytes(const TrainedPredictor& trained) {
   writer.add(of_mlp.b2, bytes_of(mlp.b2));
   if (trained.use != nullptr) {
     const UseModel& use = *trained.use;
-    const UseTensors of_use = tensors_of(use.grid, use.source_layers);
+    const UseTensors of_use = tensors_of(use.grid, {use.source_layers, use.hidden.units});
     std::vector<float> weights(use.next_weights.begin(), use.next_weights.end());
     weights.insert(weights.end(), use.later_weights.begin(), use.later_weights.end());
     writer.add(of_use.weights, bytes_of(weights));
     writer.add(of_use.popularity, bytes_of(use.popularity));
     writer.add(of_use.bias, bytes_of(use.bias));
     writer.add(of_use.matrix, bytes_of(use.matrix));
+    if (use.hidden.units != 0) {
+      writer.add(of_use.hidden_w1, bytes_of(use.hidden.w1));
+      writer.add(of_use.hidden_b1, bytes_of(use.hidden.b1));
+      writer.add(of_use.hidden_w2, bytes_of(use.hidden.w2));
+    }
   }
   const std::string text = text_of(trained).dump(1);
   writer.add({std::string(predictor_text_tensor), TensorDtype::u8, {text.size()}},

@@ -73,6 +73,55 @@ TEST(UseEstimator, AnAddedSourceSpeaksForItsLayersChoice) {
   EXPECT_GT(estimator.estimate(LayerId{0})[0], 0.3F) << "another sequence has not chosen it";
 }
 
+/// The number of an input of the first grid: what `layer` chose `lag` before its latest choice.
+std::size_t input_of(bool is_first, std::uint32_t lag, LayerId layer, ExpertId expert) {
+  return ((is_first ? 2U : 0U) + lag) * grid.size() + grid.index(layer, expert).index();
+}
+
+/// One hidden unit for layer 0, which makes expert 0 certain at the next turn once it is 1.
+UseModel with_unit(float bias) {
+  UseModel model = biased({});
+  UseHidden& hidden = model.hidden;
+  hidden.units = 1;
+  hidden.w1.resize(grid.layers * use_inputs(grid));
+  hidden.b1 = {bias, 0};
+  hidden.w2.resize(grid.layers * 2 * grid.experts);
+  hidden.w2[0] = surely;
+  return model;
+}
+
+TEST(UseEstimator, AHiddenUnitHearsTheLastTwoChoicesTogether) {
+  UseModel model = with_unit(-1);
+  model.hidden.w1[input_of(false, 0, LayerId{0}, ExpertId{3})] = 1;
+  model.hidden.w1[input_of(false, 1, LayerId{0}, ExpertId{2})] = 1;
+  UseEstimator estimator(model, 2);
+  const auto turns_after = [&](std::uint32_t before, std::uint32_t latest) {
+    estimator.start_lane(LaneId{1});
+    estimator.observe(LaneId{1}, LayerId{0}, std::array{ExpertId{before}});
+    (void)estimator.estimate(LayerId{0});
+    estimator.observe(LaneId{1}, LayerId{0}, std::array{ExpertId{latest}});
+    return estimator.estimate(LayerId{0})[0];
+  };
+  EXPECT_NEAR(turns_after(2, 3), 0, 1e-3);
+  EXPECT_GT(turns_after(1, 3), 0.3F) << "one of them alone does not pass the unit's bias";
+  EXPECT_GT(turns_after(2, 1), 0.3F);
+  EXPECT_GT(turns_after(3, 2), 0.3F) << "nor do both in the other order";
+  estimator.start_lane(LaneId{1});
+  estimator.observe(LaneId{1}, LayerId{0}, choice);
+  EXPECT_GT(estimator.estimate(LayerId{0})[0], 0.3F) << "another sequence has not chosen it";
+}
+
+TEST(UseEstimator, AHiddenUnitHearsTheRoutersFirstChoicesByRank) {
+  UseModel model = with_unit(-0.75F);
+  model.top_k = 2;
+  model.hidden.w1[input_of(true, 0, LayerId{0}, ExpertId{3})] = 1;
+  UseEstimator estimator(model, 1);
+  estimator.observe(LaneId{0}, LayerId{0}, std::array{ExpertId{3}, ExpertId{1}});
+  EXPECT_LT(estimator.estimate(LayerId{0})[0], 0.1F) << "the first counts whole";
+  estimator.observe(LaneId{0}, LayerId{0}, std::array{ExpertId{1}, ExpertId{3}});
+  EXPECT_GT(estimator.estimate(LayerId{0})[0], 0.3F) << "the second by half";
+}
+
 /// Says that the next turn of a layer wants expert 2, once it has seen something.
 class ExpertTwo final : public Predictor {
  public:

@@ -35,8 +35,10 @@ class PredictorFile : public ::testing::Test {
   }
   /// The file with one stretch of text replaced by another of the same length.
   [[nodiscard]] Bytes replaced(std::string_view from, std::string_view to) const {
+    return replaced(from, to, bytes);
+  }
+  static Bytes replaced(std::string_view from, std::string_view to, Bytes other) {
     EXPECT_EQ(from.size(), to.size());
-    Bytes other = bytes;
     const auto text = std::as_bytes(std::span(from));
     const auto at = std::search(other.begin(), other.end(), text.begin(), text.end());
     EXPECT_NE(at, other.end()) << from;
@@ -51,7 +53,8 @@ class PredictorFile : public ::testing::Test {
     PredictorTraining quick;
     quick.mlp.wish.hidden = 8;
     quick.mlp.net.epochs = 1;
-    quick.use.epochs = 1;
+    quick.use.hidden_units = 8;
+    quick.use.hidden_epochs = 1;
     return train_predictor(trace, std::vector{SequenceId{0}, SequenceId{2}}, quick);
   }();
   const Bytes bytes = predictor_file_bytes(trained);
@@ -64,6 +67,11 @@ TEST_F(PredictorFile, KeepsEveryNumber) {
   ASSERT_NE(back.use, nullptr);
   EXPECT_EQ(back.use->matrix, trained.use->matrix);
   EXPECT_EQ(back.use->next_weights, trained.use->next_weights);
+  EXPECT_EQ(back.use->hidden.units, 8U);
+  EXPECT_EQ(back.use->hidden.w1, trained.use->hidden.w1);
+  EXPECT_EQ(back.use->hidden.b1, trained.use->hidden.b1);
+  EXPECT_EQ(back.use->hidden.w2, trained.use->hidden.w2);
+  EXPECT_EQ(back.use->parameters(), trained.use->parameters());
   EXPECT_EQ(predictor_file_bytes(back), bytes);
 }
 
@@ -73,6 +81,21 @@ TEST_F(PredictorFile, HasNoUseModelWhereThereIsNone) {
   const TrainedPredictor back = parse_predictor_file(predictor_file_bytes(without), "file");
   EXPECT_EQ(back.use, nullptr);
   EXPECT_EQ(back.parameters(), trained.mlp->shape.parameters());
+}
+
+// Files of version 1 say nothing of a hidden layer, and have none.
+TEST_F(PredictorFile, OfTheVersionBeforeHiddenLayersIsRead) {
+  TrainedPredictor flat = trained;
+  auto use = *trained.use;
+  use.hidden = {};
+  flat.use = std::make_shared<const UseModel>(use);
+  Bytes old = replaced("\"version\": 2", "\"version\": 1", predictor_file_bytes(flat));
+  old = replaced("use_hidden_units", "use_wooden_units", old);
+  const TrainedPredictor back = parse_predictor_file(old, "file");
+  ASSERT_NE(back.use, nullptr);
+  EXPECT_EQ(back.use->hidden.units, 0U);
+  EXPECT_EQ(back.use->matrix, trained.use->matrix);
+  EXPECT_THAT(answer(replaced("\"version\": 2", "\"version\": 1")), HasSubstr("is no part of a predictor"));
 }
 
 TEST_F(PredictorFile, IsWrittenWholeAndReadBack) {
@@ -91,12 +114,14 @@ TEST_F(PredictorFile, SaysWhatIsWrongWithIt) {
               HasSubstr("9 hidden units, expected a multiple"));
   EXPECT_THAT(answer(replaced("\"layers\": 3", "\"layers\": 4")), HasSubstr("tensor 'use."));
   EXPECT_THAT(answer(replaced("\"experts\": 8", "\"experts\": 7")), HasSubstr("expected F32 [3, 7]"));
-  EXPECT_THAT(answer(replaced("\"version\": 1", "\"version\": 2")), HasSubstr("version"));
+  EXPECT_THAT(answer(replaced("\"version\": 2", "\"version\": 3")), HasSubstr("version"));
+  EXPECT_THAT(answer(replaced("\"use_hidden_units\": 8", "\"use_hidden_units\": 9")),
+              HasSubstr("tensor 'use.hidden.w1' is F32"));
   EXPECT_THAT(answer(replaced("\"kind\": \"early\"", "\"kind\": \"later\"")),
               HasSubstr("input group 'later'"));
   EXPECT_THAT(answer(replaced("\"mlp.w2\"", "\"mlp.w3\"")), HasSubstr("tensor 'mlp.w2' is missing"));
   EXPECT_THAT(answer(replaced("\"use_source_layers\": 3", "\"use_source_layers\": 0")),
-              HasSubstr("is no part of a predictor"));
+              HasSubstr("use_hidden_units is 8; expected a whole number from 0 to 0"));
   EXPECT_THAT(answer(replaced("{\"dtype\":\"BF16\"", "{\"dtype\":\"F16\" ")), HasSubstr("expected BF16"));
 }
 
@@ -116,6 +141,10 @@ TEST_F(PredictorFile, RefusesNumbersThatAreNone) {
   use.popularity[0] = 1.5F;
   wrong.use = std::make_shared<const UseModel>(use);
   EXPECT_THAT(answer(predictor_file_bytes(wrong)), HasSubstr("expected one in (0, 1)"));
+  use = *trained.use;
+  use.hidden.w2[2] = std::numeric_limits<float>::quiet_NaN();
+  wrong.use = std::make_shared<const UseModel>(use);
+  EXPECT_THAT(answer(predictor_file_bytes(wrong)), HasSubstr("number 2 of tensor 'use.hidden.w2' is nan"));
 }
 
 // Whatever is done to the bytes, reading ends in a predictor that fits together, or in one sentence.

@@ -53,6 +53,7 @@ TEST(LearnedRecall, OfTheSampleModelBeatsEverySimplePredictorByFar) {
   quick.mlp.wish.hidden = 32;
   quick.mlp.net.epochs = 3;
   quick.use.epochs = 1;
+  quick.use.hidden_units = 0;
   quick.threads = 2;
   const auto all = recall(trace, halves_of(trace), quick);
   EXPECT_GT(all[0].within.recall_k(), 0.60);
