@@ -1,0 +1,65 @@
+#include <algorithm>
+
+#include "runtime/base/checked.hpp"
+#include "runtime/engine/serve/server.hpp"
+
+namespace prophet {
+
+void Server::lend_first() {
+  while (kv_.slabs() < options_.boundary.kv_slabs && boundary_.lend()) {
+  }
+  note_boundary();
+}
+
+void Server::move_boundary() {
+  if (!options_.boundary.adaptive) return;
+  const std::int32_t slabs = controller_.decide(view());
+  const std::uint32_t before = kv_.slabs();
+  for (std::int32_t i = 0; i < slabs && boundary_.lend(); ++i) {
+  }
+  for (std::int32_t i = 0; i > slabs && boundary_.take_back(); --i) {
+  }
+  if (kv_.slabs() != before) note_boundary();
+}
+
+BoundaryView Server::view() {
+  const CacheSize size = loop_.cache().size();
+  BoundaryView view;
+  view.kv_slabs = kv_.slabs();
+  view.expert_slabs = size.cache_slabs - loop_.cache().lent_slabs();
+  const std::uint64_t per_slab = kv_.pages_per_slab();
+  view.kv_free_slabs = static_cast<std::uint32_t>(kv_.free_pages() / per_slab);
+  view.head_lacks_slabs = static_cast<std::uint32_t>(ceil_div(head_lacks_pages_, per_slab));
+  if (!waiting_.empty()) {
+    const std::uint64_t pages = kv_.pages_for(at(waiting_.front()).known_tokens());
+    view.head_slabs = static_cast<std::uint32_t>(ceil_div(pages, per_slab));
+  }
+  if (!controller_.compares_next()) return view;
+  curve_.update();
+  // What a slab holds of one long sequence.
+  constexpr std::uint32_t many_tokens = 1U << 16;
+  const double tokens_per_slab = static_cast<double>(many_tokens) * static_cast<double>(per_slab) /
+                                 static_cast<double>(kv_.pages_for(many_tokens));
+  const SlabValues values = worth_.values(curve_, view.expert_slabs, view.kv_slabs, tokens_per_slab);
+  view.expert_gain = values.expert_gain;
+  view.expert_loss = values.expert_loss;
+  view.kv_gain = values.kv_gain;
+  view.kv_loss = values.kv_loss;
+  return view;
+}
+
+/// The pages that the KV cache can have at most.
+std::uint64_t Server::kv_pages_max() const noexcept {
+  std::uint64_t slabs = kv_.slabs();
+  if (options_.boundary.adaptive) {
+    const std::uint32_t all = loop_.cache().size().cache_slabs;
+    slabs = all - std::min(all, options_.boundary.controller.expert_slabs_min);
+  }
+  return slabs * kv_.pages_per_slab();
+}
+
+void Server::note_boundary() {
+  result_.boundary.push_back({result_.steps, now_ns(), kv_.slabs()});
+}
+
+}  // namespace prophet
