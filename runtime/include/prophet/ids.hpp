@@ -29,6 +29,15 @@ using ExpertId = Id<struct ExpertTag>;
 using ExpertIndex = Id<struct ExpertIndexTag>;
 /// A fixed-size piece of the arena.
 using SlabId = Id<struct SlabTag>;
+/// A fixed-size piece of a slab lent to the KV cache: slab * pages_per_slab + place in the slab, see
+/// PageGrid.
+using PageId = Id<struct PageTag>;
+/// page_tokens tokens of every layer of one KvGroup: a row of pages, see BlockPool.
+using BlockId = Id<struct BlockTag>;
+/// A sequence that holds KV blocks, see KvCache; an id is used again after its sequence has gone.
+using KvSequenceId = Id<struct KvSequenceTag>;
+/// Room for one page in host memory, 0-based.
+using HostSlotId = Id<struct HostSlotTag>;
 /// One sequence's place in the batch.
 using LaneId = Id<struct LaneTag>;
 /// A sequence of a trace, in file order.

@@ -79,6 +79,15 @@ inline constexpr std::uint64_t chunks_per_expert_max = 1ULL << 16;
 /// Of each stream: the first seconds of a replay, at a size that a viewer still opens.
 inline constexpr std::uint64_t timeline_spans_max = 1ULL << 17;
 
+// KV caches.
+inline constexpr std::uint32_t kv_groups_max = 16;
+inline constexpr std::uint32_t kv_page_tokens_max = 4096;
+inline constexpr std::uint64_t kv_token_bytes_max = 1ULL << 24;  ///< of one layer
+inline constexpr std::uint64_t kv_state_bytes_max = 1ULL << 36;  ///< of one sequence
+/// Of a grid, lent or not: some 12 bytes of books each.
+inline constexpr std::uint32_t kv_pages_max = 1U << 27;
+inline constexpr std::uint32_t kv_sequences_max = 1U << 16;
+
 // Live models.
 inline constexpr std::uint64_t prompt_bytes_max = 16ULL << 20;
 inline constexpr std::uint32_t prefill_chunk_tokens_max = 1U << 16;
