@@ -30,8 +30,6 @@ enum class StreamRole : std::uint8_t { compute, demand_copy, prefetch_copy, host
 
 /// The always-resident part of one layer (attention, router, norms, shared experts) for `tokens` rows.
 /// Bytes: hidden [tokens, hidden_size] fp32, read and written; weights [rows, hidden_size] fp32, read.
-/// `context_bytes` are the keys and values that a layer's attention reads beside them: they take their time
-/// where time is virtual, and nothing elsewhere.
 struct DenseOp {
   static constexpr const char* name = "dense";
   BufferView weights;
@@ -39,7 +37,6 @@ struct DenseOp {
   std::uint32_t tokens = 0;
   std::uint32_t hidden_size = 0;
   std::uint64_t flops = 0;
-  std::uint64_t context_bytes = 0;
 };
 
 /// One expert's feed-forward network over the rows that chose it. Without a layout the slab holds, as fp32

@@ -64,7 +64,7 @@ std::uint64_t Timing::host_thread_ns(const HostWork& work) {
 }
 
 Timing::Reads Timing::reads(const DenseOp& op) {
-  return {op.name, op.weights.size_bytes + fp32_bytes(op.tokens, op.hidden_size) + op.context_bytes, op.flops};
+  return {op.name, op.weights.size_bytes + fp32_bytes(op.tokens, op.hidden_size), op.flops};
 }
 
 Timing::Reads Timing::reads(const ExpertOp& op) {

@@ -8,9 +8,9 @@
 #include "prophet/error.hpp"
 #include "runtime/cache/make_policy.hpp"
 #include "runtime/device/make_device.hpp"
+#include "runtime/engine/kv_geometry_of.hpp"
 #include "runtime/engine/measure_link.hpp"
-#include "runtime/engine/serve/plain_kv.hpp"
-#include "runtime/model/model_bytes.hpp"
+#include "runtime/engine/serve/paged_kv.hpp"
 
 namespace prophet {
 namespace {
@@ -53,10 +53,24 @@ ServeSession::ServeSession(const RoutingTrace& trace, std::span<const SequenceId
                             left, info_.name, memory_.staging_slabs, memory_.slab_bytes));
   }
   memory_.slabs = static_cast<std::uint32_t>(slabs) - memory_.staging_slabs;
-  memory_.page_tokens = 16;
-  memory_.page_bytes = memory_.page_tokens * kv_bytes_per_token(setting_.model, setting_.kv_dtype);
-  memory_.pages_per_slab = static_cast<std::uint32_t>(memory_.slab_bytes / memory_.page_bytes);
-  memory_.tokens_per_slab = memory_.pages_per_slab * memory_.page_tokens;
+  plan_pages();
+}
+
+void ServeSession::plan_pages() {
+  const KvGeometry geometry = kv_geometry_of(setting_.model, setting_.kv_dtype);
+  pages_ = setting_.page_tokens == 0 ? propose_pages(geometry, memory_.slab_bytes)
+                                     : prophet::plan_pages(geometry, memory_.slab_bytes, setting_.page_tokens);
+  memory_.page_tokens = pages_.geometry.groups.front().page_tokens;
+  memory_.page_bytes = pages_.geometry.page_bytes;
+  memory_.pages_per_slab = pages_.pages_per_slab;
+  memory_.waste = pages_.waste;
+}
+
+std::uint32_t ServeSession::context_tokens_max() const {
+  std::uint32_t most = 1;
+  for (const RequestRecord& request : requests_)
+    most = std::max(most, request.prompt_tokens + request.output_tokens);
+  return most;
 }
 
 ServeResult ServeSession::fixed(double kv_share) {
@@ -98,7 +112,16 @@ ServeResult ServeSession::run(const BoundaryOptions& boundary, bool preload) {
   policy.cache_slabs = memory_.slabs;
   StepLoop loop(*device, store, model, engine, make_policy(setting_.policy, policy), nullptr,
                 tokens_max(options));
-  PlainKv kv(memory_.page_bytes, memory_.page_tokens, memory_.pages_per_slab);
+  PagedKvOptions paged;
+  paged.plan = pages_;
+  paged.slab_stride_bytes = memory_.slab_bytes;
+  paged.slabs = memory_.slabs + memory_.staging_slabs;
+  paged.requests = static_cast<std::uint32_t>(requests_.size());
+  paged.running_max = options.running_max;
+  paged.context_tokens_max = context_tokens_max();
+  paged.chunk_tokens_max = options.prefill_chunk_tokens;
+  paged.host_bytes = options.preemption == Preemption::swap ? options.host_bytes : 0;
+  PagedKv kv(paged);
   ServeInput input;
   input.requests = requests_;
   input.load = setting_.load;

@@ -10,6 +10,7 @@
 #include "runtime/engine/serve/serve_options.hpp"
 #include "runtime/engine/serve/serve_result.hpp"
 #include "runtime/engine/serve/server.hpp"
+#include "runtime/kv/kv_geometry.hpp"
 #include "runtime/model/model_shape.hpp"
 #include "runtime/trace/requests/request_record.hpp"
 #include "runtime/trace/routing_trace.hpp"
@@ -44,7 +45,6 @@ struct ServeMemory {
   std::uint64_t page_bytes = 0;
   std::uint32_t pages_per_slab = 0;
   double waste = 0;                   ///< share of a lent slab that can hold no token
-  double tokens_per_slab = 0;         ///< of one long sequence
 };
 
 /// Serves the same requests again and again, each time with the boundary between experts and KV elsewhere.
@@ -68,6 +68,8 @@ class ServeSession {
   [[nodiscard]] const DeviceInfo& device_info() const noexcept { return info_; }
 
  private:
+  void plan_pages();
+  [[nodiscard]] std::uint32_t context_tokens_max() const;
   [[nodiscard]] ServeResult run(const BoundaryOptions& boundary, bool preload);
 
   const RoutingTrace& trace_;
@@ -75,6 +77,7 @@ class ServeSession {
   ServeSetting setting_;
   RoutingRows rows_;
   ServeMemory memory_;
+  KvPagePlan pages_;
   DeviceInfo info_;
 };
 

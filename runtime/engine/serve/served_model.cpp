@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "prophet/error.hpp"
 #include "runtime/engine/serve/serve_options.hpp"
 
@@ -24,7 +26,7 @@ ServedModel::ServedModel(Device& device, const RoutingTrace& trace, const Worklo
                          std::uint64_t seed)
     : device_(device),
       base_(device, trace, workload, tokens_max, seed),
-      query_(device, MemoryKind::device, 2 * std::uint64_t{workload.hidden_size} * sizeof(float)),
+      query_(device, MemoryKind::device, std::uint64_t{workload.hidden_size} * sizeof(float)),
       prefill_(prefill),
       curve_(curve),
       seen_(workload.grid.experts, 0) {}
@@ -41,16 +43,23 @@ void ServedModel::begin(std::span<const StepToken> tokens, StreamId compute) {
 }
 
 void ServedModel::launch_dense(LayerId layer, std::span<const StepToken> tokens, StreamId compute) {
-  const std::uint64_t row_bytes = query_.view().size_bytes / 2;
+  for (std::uint64_t left = work_.bytes; left > 0;) {
+    const std::uint64_t bytes = std::min(left, base_.resident_weights().size_bytes);
+    launch_attention(layer, bytes, bytes == left ? work_.flops : 0, compute);
+    left -= bytes;
+  }
+  base_.launch_dense(layer, tokens, compute);
+}
+
+/// The weights stand in for keys and values: a sim reads no more of an operand than its size.
+void ServedModel::launch_attention(LayerId layer, std::uint64_t bytes, std::uint64_t flops, StreamId compute) {
   DenseOp attention;
   attention.tokens = 1;
-  attention.weights = query_.view().slice(0, row_bytes);
-  attention.hidden = query_.view().slice(row_bytes, row_bytes);
+  attention.weights = base_.resident_weights().slice(0, bytes);
+  attention.hidden = query_.view();
   attention.hidden_size = workload().hidden_size;
-  attention.flops = work_.flops;
-  attention.context_bytes = work_.bytes;
+  attention.flops = flops;
   device_.launch(compute, attention, layer.value);
-  base_.launch_dense(layer, tokens, compute);
 }
 
 void ServedModel::read_routing(LayerId layer, std::span<const StepToken> tokens,

@@ -44,11 +44,12 @@ class ServedModel final : public StepModel {
   [[nodiscard]] std::uint64_t device_bytes() const noexcept override;
 
  private:
+  void launch_attention(LayerId layer, std::uint64_t bytes, std::uint64_t flops, StreamId compute);
   void tell_curve(LayerId layer, std::span<const ExpertId> chosen) noexcept;
 
   Device& device_;
   ReplayedModel base_;
-  Buffer query_;  ///< one row: what attention reads beside keys and values
+  Buffer query_;  ///< one row, which attention reads beside keys and values
   PrefillRouting prefill_;
   RunningCurve& curve_;
   StepKind kind_ = StepKind::decode;
