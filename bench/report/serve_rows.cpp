@@ -144,7 +144,8 @@ std::string serve_rows_csv(const std::vector<ServeRow>& rows) {
     if (!row.ran) continue;
     std::string line;
     header.clear();
-    for (const auto& [key, value] : serve_row_json(row).items()) {
+    const nlohmann::json json = serve_row_json(row);
+    for (const auto& [key, value] : json.items()) {
       const char* const comma = header.empty() ? "" : ",";
       header += comma + key;
       line += comma + (value.is_string() ? value.get<std::string>() : value.dump());

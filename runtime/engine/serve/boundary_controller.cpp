@@ -5,17 +5,18 @@
 namespace prophet {
 
 std::int32_t BoundaryController::decide(const BoundaryView& view) noexcept {
-  if (++steps_in_window_ >= options_.window_steps) {
+  if (compares_next()) {
     steps_in_window_ = 0;
     compare(view);
+  } else {
+    ++steps_in_window_;
   }
-  const bool is_long = view.head_slabs > options_.long_prompt_share * view.kv_slabs;
-  if (view.head_lacks_slabs > 0 && is_long) {
+  if (is_urgent(view)) {
     ++urgent_steps_;
-    return lend(view, view.head_lacks_slabs);
+    return noted(lend(view, view.head_lacks_slabs));
   }
-  if (direction_ > 0) return lend(view, 1);
-  if (direction_ < 0) return take_back(view, 1);
+  if (direction_ > 0) return noted(lend(view, 1));
+  if (direction_ < 0) return noted(take_back(view));
   return 0;
 }
 
@@ -26,12 +27,8 @@ void BoundaryController::compare(const BoundaryView& view) noexcept {
   if (view.expert_gain > view.kv_loss * margin) wish = -1;
   agreeing_ = wish == wish_ ? agreeing_ + 1 : 1;
   wish_ = wish;
-  if (wish == 0) direction_ = 0;
-  if (agreeing_ < options_.agreeing_windows || wish == direction_) return;
-  direction_ = wish;
-  if (wish == 0) return;
-  if (last_direction_ == -wish) ++turns_;
-  last_direction_ = wish;
+  kv_has_worth_ = view.kv_loss > 0;
+  direction_ = agreeing_ >= options_.agreeing_windows ? wish : 0;
 }
 
 std::int32_t BoundaryController::lend(const BoundaryView& view, std::uint32_t slabs) const noexcept {
@@ -39,10 +36,18 @@ std::int32_t BoundaryController::lend(const BoundaryView& view, std::uint32_t sl
   return static_cast<std::int32_t>(std::min({slabs, spare, options_.moves_per_step_max}));
 }
 
-std::int32_t BoundaryController::take_back(const BoundaryView& view, std::uint32_t slabs) const noexcept {
+std::int32_t BoundaryController::take_back(const BoundaryView& view) const noexcept {
   const std::uint32_t spare = view.kv_slabs - std::min(view.kv_slabs, options_.kv_slabs_min);
-  const std::uint32_t free = std::min(spare, view.kv_free_slabs);
-  return -static_cast<std::int32_t>(std::min({slabs, free, options_.moves_per_step_max}));
+  const std::uint32_t from = kv_has_worth_ ? view.kv_free_slabs : view.kv_idle_slabs;
+  return -static_cast<std::int32_t>(std::min({1U, spare, from}));
+}
+
+std::int32_t BoundaryController::noted(std::int32_t slabs) noexcept {
+  if (slabs == 0) return 0;
+  const std::int32_t sign = slabs > 0 ? 1 : -1;
+  if (last_move_ == -sign) ++turns_;
+  last_move_ = sign;
+  return slabs;
 }
 
 }  // namespace prophet

@@ -10,11 +10,15 @@ namespace {
 
 /// How long a server that can run nothing waits before it looks again.
 constexpr std::uint64_t idle_step_ns = 100'000;
+/// Steps are to stay so far below the limit on the time between tokens.
+constexpr double step_share_of_limit = 0.8;
+/// A peak of the demand for pages is half forgotten after about 350 steps.
+constexpr double demand_kept = 0.998;
 
 SlabWorth::Options worth_options(const ServeOptions& options, double copy_ns) {
   SlabWorth::Options worth;
   worth.copy_ns = copy_ns;
-  worth.step_ns_max = options.limits.between_tokens_ns;
+  worth.step_ns_max = step_share_of_limit * static_cast<double>(options.limits.between_tokens_ns);
   return worth;
 }
 
@@ -31,7 +35,8 @@ Server::Server(const Parts& parts, const ServeInput& input, const ServeOptions& 
       boundary_(parts.device, parts.loop, parts.kv),
       controller_(options.boundary.controller),
       worth_(worth_options(options, input.copy_ns)),
-      names_(input.requests) {
+      names_(input.requests),
+      demand_(demand_kept) {
   if (options.preemption == Preemption::swap)
     host_pages_ = Buffer(device_, MemoryKind::host_pinned, std::max<std::uint64_t>(1, options.host_bytes));
   std::uint64_t outputs = 0;
@@ -66,12 +71,14 @@ bool Server::step() {
   if (running_.empty() && waiting_.empty()) return wait_for_arrival();
   ++result_.steps;
   lost_ns_ = 0;
+  const std::uint64_t begin_ns = now_ns();
   move_boundary();
   head_lacks_pages_ = 0;
   const bool prefilled = prefill_pass();
   const bool decoded = decode_pass();
   if (!prefilled && !decoded) skipped_ns_ += idle_step_ns;
-  worth_.stepped(head_lacks_pages_ != 0, lost_ns_);
+  worth_.stepped(head_lacks_pages_ != 0, lost_ns_, now_ns() - begin_ns, decoded);
+  demand_.note(kv_.pages() - kv_.free_pages() + head_lacks_pages_);
   result_.waiting_steps += head_lacks_pages_ != 0 ? 1U : 0U;
   kv_slab_steps_ += kv_.slabs();
   return true;
@@ -149,7 +156,7 @@ bool Server::decode_pass() {
       context_tokens += request.computed_tokens + 1;
       ++i;
     } else {
-      (void)make_room(id);
+      make_room();
     }
   }
   if (pass_.empty()) return false;

@@ -10,6 +10,7 @@
 #include "runtime/engine/serve/boundary_controller.hpp"
 #include "runtime/engine/serve/kv_boundary.hpp"
 #include "runtime/engine/serve/kv_space.hpp"
+#include "runtime/engine/serve/peak_demand.hpp"
 #include "runtime/engine/serve/routing_rows.hpp"
 #include "runtime/engine/serve/serve_options.hpp"
 #include "runtime/engine/serve/serve_result.hpp"
@@ -100,7 +101,7 @@ class Server {
   [[nodiscard]] bool bring_back(RequestId id);
   [[nodiscard]] bool fits(std::uint64_t pages);
   [[nodiscard]] std::uint64_t promised_pages() const;
-  [[nodiscard]] bool make_room(RequestId id);
+  void make_room();
   void preempt(RequestId id);
   [[nodiscard]] bool swap_out(RequestId id);
   void copy_swapped(std::span<const KvHostCopy> copies, bool to_host);
@@ -109,6 +110,7 @@ class Server {
   void lend_first();
   void move_boundary();
   [[nodiscard]] BoundaryView view();
+  [[nodiscard]] bool lend_for_growth();
   [[nodiscard]] std::uint64_t kv_pages_max() const noexcept;
   void note_boundary();
 
@@ -139,7 +141,9 @@ class Server {
   std::uint64_t head_lacks_pages_ = 0;  ///< for the head of the queue to begin
   std::uint64_t lost_ns_ = 0;           ///< of this step, for SlabWorth
   double prefill_ns_per_token_ = 0;     ///< running mean
-  std::uint64_t long_wait_steps_ = 0;
+  PeakDemand demand_;
+  std::uint32_t lent_this_step_ = 0;
+  std::uint64_t long_wait_steps_ = 0;  ///< for which the boundary has been moving for a long prompt
   double kv_slab_steps_ = 0;
 };
 

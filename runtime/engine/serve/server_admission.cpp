@@ -15,7 +15,7 @@ void Server::continue_prompts(std::uint32_t& budget) {
     }
     const std::uint32_t tokens = std::min(budget, request.known_tokens() - request.computed_tokens);
     if (!kv_.append(id, names_.names(id, request.computed_tokens, tokens))) {
-      (void)make_room(id);
+      make_room();
       continue;
     }
     pass_.push_back({id, tokens});
@@ -102,11 +102,10 @@ std::uint64_t Server::promised_pages() const {
   return pages;
 }
 
-/// Preempts the youngest running request, be it `id` itself; true when it is another one.
-bool Server::make_room(RequestId id) {
-  const RequestId youngest = running_.back();
-  preempt(youngest);
-  return youngest != id;
+/// A running request needs a page: from the experts, where the boundary moves, else from the youngest running
+/// request, be it the same one.
+void Server::make_room() {
+  if (!lend_for_growth()) preempt(running_.back());
 }
 
 void Server::preempt(RequestId id) {

@@ -12,14 +12,29 @@ void Server::lend_first() {
 }
 
 void Server::move_boundary() {
+  lent_this_step_ = 0;
   if (!options_.boundary.adaptive) return;
-  const std::int32_t slabs = controller_.decide(view());
+  const BoundaryView seen = view();
+  long_wait_steps_ = controller_.is_urgent(seen) ? long_wait_steps_ + 1 : 0;
+  result_.long_wait_steps_max = std::max(result_.long_wait_steps_max, long_wait_steps_);
+  const std::int32_t slabs = controller_.decide(seen);
   const std::uint32_t before = kv_.slabs();
-  for (std::int32_t i = 0; i < slabs && boundary_.lend(); ++i) {
-  }
+  for (std::int32_t i = 0; i < slabs && boundary_.lend(); ++i) ++lent_this_step_;
   for (std::int32_t i = 0; i > slabs && boundary_.take_back(); --i) {
   }
   if (kv_.slabs() != before) note_boundary();
+}
+
+/// What a preemption would cost is more than a slab is worth to the experts; but no more slabs move in a step
+/// than the controller may move.
+bool Server::lend_for_growth() {
+  const ControllerOptions& limits = options_.boundary.controller;
+  if (!options_.boundary.adaptive || lent_this_step_ >= limits.moves_per_step_max) return false;
+  const std::uint32_t experts = loop_.cache().size().cache_slabs - loop_.cache().lent_slabs();
+  if (experts <= limits.expert_slabs_min || !boundary_.lend()) return false;
+  ++lent_this_step_;
+  note_boundary();
+  return true;
 }
 
 BoundaryView Server::view() {
@@ -29,6 +44,8 @@ BoundaryView Server::view() {
   view.expert_slabs = size.cache_slabs - loop_.cache().lent_slabs();
   const std::uint64_t per_slab = kv_.pages_per_slab();
   view.kv_free_slabs = static_cast<std::uint32_t>(kv_.free_pages() / per_slab);
+  const std::uint64_t wanted = std::min(kv_.pages(), demand_.pages());
+  view.kv_idle_slabs = std::min(view.kv_free_slabs, static_cast<std::uint32_t>((kv_.pages() - wanted) / per_slab));
   view.head_lacks_slabs = static_cast<std::uint32_t>(ceil_div(head_lacks_pages_, per_slab));
   if (!waiting_.empty()) {
     const std::uint64_t pages = kv_.pages_for(at(waiting_.front()).known_tokens());

@@ -26,12 +26,14 @@ void SlabWorth::prefilled(std::uint64_t ns) noexcept {
   pass_ns_ += static_cast<double>(ns);
 }
 
-void SlabWorth::stepped(bool waits_for_pages, std::uint64_t lost_ns) noexcept {
+void SlabWorth::stepped(bool waits_for_pages, std::uint64_t lost_ns, std::uint64_t ns, bool decoded) noexcept {
   steps_ += 1;
+  decoding_steps_ += decoded ? 1 : 0;
+  decoding_steps_ns_ += decoded ? static_cast<double>(ns) : 0;
   waiting_steps_ += waits_for_pages ? 1 : 0;
   lost_ns_ += static_cast<double>(lost_ns);
   for (double* sum : {&passes_, &pass_ns_, &decodes_, &decode_ns_, &batch_, &batch_squared_, &batch_ns_,
-                      &context_tokens_, &steps_, &waiting_steps_, &lost_ns_}) {
+                      &context_tokens_, &steps_, &decoding_steps_, &decoding_steps_ns_, &waiting_steps_, &lost_ns_}) {
     *sum *= decay_;
   }
 }
@@ -53,7 +55,7 @@ double SlabWorth::kv_worth(std::uint32_t kv_slabs, double tokens_per_slab) const
   double worth = lost_ns_ / pass_ns_ / std::max(1U, kv_slabs);
   if (decodes_ == 0 || context_tokens_ == 0) return worth + waiting_steps_ / steps_;
   const double mean_ns = decode_ns_ / decodes_;
-  if (options_.step_ns_max != 0 && mean_ns > static_cast<double>(options_.step_ns_max)) return worth;
+  if (options_.step_ns_max != 0 && decoding_steps_ns_ > options_.step_ns_max * decoding_steps_) return worth;
   const double requests = tokens_per_slab * batch_ / context_tokens_;
   const double saved = decodes_ / batch_ - step_growth() / mean_ns;
   return worth + waiting_steps_ / steps_ * (decode_ns_ / pass_ns_) * requests * std::max(0.0, saved);

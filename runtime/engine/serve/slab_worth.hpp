@@ -31,17 +31,17 @@ class SlabWorth {
     double copy_ns = 0;  ///< of one expert over the link
     /// Slabs over which a slope is taken.
     std::uint32_t span_slabs = 8;
-    /// Decode steps beyond this are too long already: a larger batch is worth nothing. 0: none are.
-    std::uint64_t step_ns_max = 0;
+    /// Steps that take longer on average are too long already: a larger batch is worth nothing. 0: none are.
+    double step_ns_max = 0;
   };
   explicit SlabWorth(const Options& options);
 
   /// A decode pass of `batch` requests with `context_tokens` in all.
   void decoded(std::uint32_t batch, std::uint64_t context_tokens, std::uint64_t ns) noexcept;
   void prefilled(std::uint64_t ns) noexcept;
-  /// A step has ended; `waits_for_pages`: the head of the queue could have begun with more pages.
-  /// `lost_ns`: what will have to be computed again for lack of pages.
-  void stepped(bool waits_for_pages, std::uint64_t lost_ns) noexcept;
+  /// A step has ended, and has generated tokens if it `decoded`. `waits_for_pages`: the head of the queue
+  /// could have begun with more pages. `lost_ns`: what will have to be computed again for lack of pages.
+  void stepped(bool waits_for_pages, std::uint64_t lost_ns, std::uint64_t ns, bool decoded) noexcept;
 
   /// `tokens_per_slab`: of the KV cache. The curve has been updated.
   [[nodiscard]] SlabValues values(const RunningCurve& curve, std::uint32_t expert_slabs,
@@ -63,6 +63,8 @@ class SlabWorth {
   double batch_ns_ = 0;
   double context_tokens_ = 0;
   double steps_ = 0;
+  double decoding_steps_ = 0;
+  double decoding_steps_ns_ = 0;
   double waiting_steps_ = 0;
   double lost_ns_ = 0;
 };
