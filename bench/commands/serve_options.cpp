@@ -20,8 +20,9 @@ void add_serve_options(CLI::App& command, ServeSetup& setup) {
                      "bf16, fp16, fp8, int8, int4 or mxfp4: how slabs hold experts; default: as the model "
                      "ships");
   command.add_option("--kv-dtype", setup.kv_dtype, "bf16, fp16, fp8 or int8")->capture_default_str();
-  command.add_option("--page-tokens", setup.page_tokens,
-                     "Tokens of a KV page, a power of two; 0: what wastes least of a slab")
+  command
+      .add_option("--page-tokens", setup.page_tokens,
+                  "Tokens of a KV page, a power of two; 0: what wastes least of a slab")
       ->capture_default_str();
   command
       .add_option("--staging-slabs", setup.staging_slabs, "Slabs for experts that pass through, for prompts")
@@ -57,7 +58,8 @@ void add_serve_options(CLI::App& command, ServeSetup& setup) {
                   "Pieces of the run, of equally many requests, for each of which the bound takes the best "
                   "fixed share")
       ->capture_default_str();
-  command.add_option("--moves-per-step", setup.moves_per_step, "Slabs that the controller moves a step, at most")
+  command
+      .add_option("--moves-per-step", setup.moves_per_step, "Slabs that the controller moves a step, at most")
       ->capture_default_str();
   command.add_option("--window-steps", setup.window_steps, "Steps between two comparisons of the controller")
       ->capture_default_str();

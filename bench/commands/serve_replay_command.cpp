@@ -19,9 +19,7 @@ namespace {
 class Table {
  public:
   Table(LoadedServe& loaded, const ServeSetup& setup)
-      : session_(*loaded.session),
-        setup_(setup),
-        print_(setup.json_path != "-" && setup.csv_path != "-") {
+      : session_(*loaded.session), setup_(setup), print_(setup.json_path != "-" && setup.csv_path != "-") {
     if (print_) fmt::print("{}\n{}", serve_preamble(setup, loaded), serve_table_header());
   }
 

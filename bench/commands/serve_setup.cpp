@@ -40,9 +40,9 @@ void check(const ServeSetup& setup) {
   require(setup.oracle_windows >= 1 && setup.oracle_windows <= 1000, "--oracle-windows", setup.oracle_windows,
           "1 to 1000");
   if (setup.device.rfind("sim:", 0) != 0) {
-    throw Error(ErrorCode::usage,
-                fmt::format("--device {}: serving is simulated in virtual time, expected sim:PROFILE",
-                            setup.device));
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("--device {}: serving is simulated in virtual time, expected sim:PROFILE", setup.device));
   }
 }
 
@@ -105,9 +105,8 @@ std::unique_ptr<LoadedServe> load_serve(const ServeSetup& setup) {
   auto loaded = std::make_unique<LoadedServe>();
   loaded->requests = choose_requests(setup);
   loaded->source = load_trace_to_replay(setup.source, false, setup.seed);
-  loaded->session =
-      std::make_unique<ServeSession>(loaded->source.trace, loaded->source.split.test, loaded->requests,
-                                     setting_of(setup, loaded->source));
+  loaded->session = std::make_unique<ServeSession>(loaded->source.trace, loaded->source.split.test,
+                                                   loaded->requests, setting_of(setup, loaded->source));
   return loaded;
 }
 
@@ -126,7 +125,8 @@ std::string serve_preamble(const ServeSetup& setup, const LoadedServe& loaded) {
       static_cast<double>(w.expert_bytes) / 1e6, loaded.session->device_info().name,
       memory.link_bytes_per_s / 1e9);
   text += fmt::format(
-      "memory    {:.2f} GB: {:.2f} GB always resident, {} staging slabs, {} slabs of {:.3f} MB that {} experts "
+      "memory    {:.2f} GB: {:.2f} GB always resident, {} staging slabs, {} slabs of {:.3f} MB that {} "
+      "experts "
       "and KV share\n"
       "pages     {} tokens of one layer, {} bytes; {} a slab, of which {:.2f} % can hold no token\n"
       "limits    first token {:.0f} ms, between tokens {:.0f} ms on average\n",

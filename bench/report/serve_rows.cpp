@@ -18,7 +18,8 @@ double goodput_of(const ServeRow& row) {
 
 }  // namespace
 
-ServeRow best_per_window(const std::vector<ServeRow>& rows, std::uint32_t windows, const ServeLimits& limits) {
+ServeRow best_per_window(const std::vector<ServeRow>& rows, std::uint32_t windows,
+                         const ServeLimits& limits) {
   ServeRow bound;
   bound.boundary = "best-per-window";
   bound.is_bound = true;
@@ -38,30 +39,34 @@ ServeRow best_per_window(const std::vector<ServeRow>& rows, std::uint32_t window
   }
   const std::uint64_t came_ns = requests == 0 ? 0 : rows.front().result.requests.back().arrival_ns;
   if (came_ns != 0)
-    bound.summary.goodput_per_s = static_cast<double>(bound.summary.good) * 1e9 / static_cast<double>(came_ns);
+    bound.summary.goodput_per_s =
+        static_cast<double>(bound.summary.good) * 1e9 / static_cast<double>(came_ns);
   return bound;
 }
 
 std::string serve_table_header() {
-  return fmt::format("{:<16} {:>5} {:>8} {:>5} {:>9} {:>9} {:>9} {:>8} {:>8} {:>8} {:>6} {:>7} {:>7} {:>8} {:>7} {:>6}\n",
-                     "boundary", "KV %", "good/s", "good", "TTFT p50", "p90", "p99", "TBT p50", "p90", "p99",
-                     "preempt", "prefix%", "hit %", "GB moved", "mv/1000", "turns");
+  return fmt::format(
+      "{:<16} {:>5} {:>8} {:>5} {:>9} {:>9} {:>9} {:>8} {:>8} {:>8} {:>6} {:>7} {:>7} {:>8} {:>7} {:>6}\n",
+      "boundary", "KV %", "good/s", "good", "TTFT p50", "p90", "p99", "TBT p50", "p90", "p99", "preempt",
+      "prefix%", "hit %", "GB moved", "mv/1000", "turns");
 }
 
 std::string serve_table_line(const ServeRow& row) {
   const ServeSummary& s = row.summary;
   if (row.is_bound) {
-    return fmt::format("{:<16} {:>5} {:>8.3f} {:>5}   (hindsight, no run)\n", row.boundary, "", s.goodput_per_s,
-                       s.good);
+    return fmt::format("{:<16} {:>5} {:>8.3f} {:>5}   (hindsight, no run)\n", row.boundary, "",
+                       s.goodput_per_s, s.good);
   }
   if (!row.ran) return fmt::format("{:<16} does not fit\n", row.boundary);
   return fmt::format(
-      "{:<16} {:>5.0f} {:>8.3f} {:>5} {:>9.0f} {:>9.0f} {:>9.0f} {:>8.1f} {:>8.1f} {:>8.1f} {:>6} {:>7.1f} {:>7.1f} "
+      "{:<16} {:>5.0f} {:>8.3f} {:>5} {:>9.0f} {:>9.0f} {:>9.0f} {:>8.1f} {:>8.1f} {:>8.1f} {:>6} {:>7.1f} "
+      "{:>7.1f} "
       "{:>8.0f} {:>7.1f} {:>6}\n",
-      row.boundary, row.kv_share * 100, s.goodput_per_s, s.good, ms(s.first_token_ns[0]), ms(s.first_token_ns[1]),
-      ms(s.first_token_ns[2]), ms(s.between_tokens_ns[0]), ms(s.between_tokens_ns[1]),
-      ms(s.between_tokens_ns[2]), row.result.preemptions, s.prefix_hit_rate * 100, s.hit_rate * 100,
-      static_cast<double>(row.result.engine.bytes.copied) / 1e9, s.moves_per_thousand_steps, row.result.turns);
+      row.boundary, row.kv_share * 100, s.goodput_per_s, s.good, ms(s.first_token_ns[0]),
+      ms(s.first_token_ns[1]), ms(s.first_token_ns[2]), ms(s.between_tokens_ns[0]),
+      ms(s.between_tokens_ns[1]), ms(s.between_tokens_ns[2]), row.result.preemptions, s.prefix_hit_rate * 100,
+      s.hit_rate * 100, static_cast<double>(row.result.engine.bytes.copied) / 1e9, s.moves_per_thousand_steps,
+      row.result.turns);
 }
 
 std::string serve_table_legend() {
@@ -84,7 +89,8 @@ std::string serve_answer(const std::vector<ServeRow>& rows) {
   std::sort(fixed.begin(), fixed.end());
   const double median = fixed[fixed.size() / 2];
   return fmt::format(
-      "Best fixed share {:.0f} %: {:.3f} good requests a second; the worst fixed share has {:.1f} % of that, the "
+      "Best fixed share {:.0f} %: {:.3f} good requests a second; the worst fixed share has {:.1f} % of that, "
+      "the "
       "median {:.1f} %, adaptive {:.1f} %.\n",
       best->kv_share * 100, goodput_of(*best), fixed.front() / goodput_of(*best) * 100,
       median / goodput_of(*best) * 100, goodput_of(*adaptive) / goodput_of(*best) * 100);

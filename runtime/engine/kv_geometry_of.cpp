@@ -11,7 +11,8 @@ namespace {
 
 constexpr std::uint64_t state_value_bytes = 2;
 
-[[noreturn]] void refuse_dtype(const ModelShape& model, Dtype dtype, const char* cache, const char* expected) {
+[[noreturn]] void refuse_dtype(const ModelShape& model, Dtype dtype, const char* cache,
+                               const char* expected) {
   throw Error(ErrorCode::usage, fmt::format("KV dtype {}: {} has a {} cache, expected {}", dtype_name(dtype),
                                             model.name, cache, expected));
 }
@@ -41,9 +42,10 @@ KvGeometry kv_geometry_of(const ModelShape& model, Dtype dtype) {
     geometry.groups.push_back(group_of(run, dtype));
   }
   if (geometry.groups.empty()) {
-    throw Error(ErrorCode::usage,
-                fmt::format("{}: none of its {} layers keeps anything of a token, expected one with attention",
-                            model.name, model.layers));
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("{}: none of its {} layers keeps anything of a token, expected one with attention",
+                    model.name, model.layers));
   }
   geometry.state_bytes = checked_mul(model.recurrent_state_values, state_value_bytes, "recurrent state");
   return geometry;

@@ -28,8 +28,8 @@ void BlockPool::check_pages() const {
   for (std::uint32_t s = 0; s < pages_.grid().slabs; ++s) {
     if (!pages_.is_lent(SlabId{s}) || !pages_.is_closed(SlabId{s})) continue;
     ++leaving;
-    require(pages_.free_pages(SlabId{s}) == pages_.grid().pages_per_slab, "a slab that leaves is empty", "slab",
-            s);
+    require(pages_.free_pages(SlabId{s}) == pages_.grid().pages_per_slab, "a slab that leaves is empty",
+            "slab", s);
   }
   require(leaving == leaving_, "slabs that leave are counted", "slabs", leaving);
   for (std::uint32_t p = 0; p < pages_.grid().pages(); ++p) {
@@ -40,7 +40,8 @@ void BlockPool::check_pages() const {
     }
     require(pages_.is_lent(pages_.grid().slab_of(PageId{p})) && !pages_.is_free(PageId{p}),
             "a block's page is lent and taken", "page", p);
-    require(owners_[p] < rows_.size() && rows_[owners_[p]] == PageId{p}, "a page belongs to one block", "page", p);
+    require(owners_[p] < rows_.size() && rows_[owners_[p]] == PageId{p}, "a page belongs to one block",
+            "page", p);
   }
 }
 

@@ -55,9 +55,8 @@ std::uint32_t place_tables(const KvGeometry& geometry, const KvCacheOptions& opt
     entries += ceil_div(options.context_tokens_max, group.page_tokens);
   }
   if (entries > limits::context_tokens_max) {
-    throw Error(ErrorCode::usage,
-                fmt::format("KV cache: {} table entries a sequence: expected at most {}", entries,
-                            limits::context_tokens_max));
+    throw Error(ErrorCode::usage, fmt::format("KV cache: {} table entries a sequence: expected at most {}",
+                                              entries, limits::context_tokens_max));
   }
   return static_cast<std::uint32_t>(entries);
 }
@@ -83,8 +82,8 @@ KvCache::KvCache(const KvGeometry& geometry, const PageGrid& grid, const KvCache
       page_tokens_max_(largest_page_tokens(geometry)),
       entries_(place_tables(geometry, options, first_entry_)),
       tables_(static_cast<BlockId*>(zeroed(sequences_.size() * entries_, sizeof(BlockId)))),
-      last_tokens_(static_cast<std::uint32_t*>(
-          zeroed(sequences_.size() * page_tokens_max_, sizeof(std::uint32_t)))) {
+      last_tokens_(
+          static_cast<std::uint32_t*>(zeroed(sequences_.size() * page_tokens_max_, sizeof(std::uint32_t)))) {
   std::size_t written_pages = geometry.state_pages();
   for (const KvGroup& group : geometry.groups) written_pages += group.layers;
   copies_.reserve(written_pages);
@@ -227,7 +226,8 @@ KvCache::Demand KvCache::demand(KvSequenceId id, std::uint32_t tokens) const noe
     const Lane& lane = this->lane(id, g);
     const BlockId* const table = this->table(id, g);
     const std::uint64_t layers = geometry_.groups[g].layers;
-    const std::uint64_t blocks = ceil_div(std::uint64_t{sequence.tokens} + tokens, geometry_.groups[g].page_tokens);
+    const std::uint64_t blocks =
+        ceil_div(std::uint64_t{sequence.tokens} + tokens, geometry_.groups[g].page_tokens);
     demand.wanted += (blocks - lane.blocks + (writes_shared_block(id, g) ? 1 : 0)) * layers;
     for (std::uint32_t b = lane.left; b < first_needed(g, sequence.tokens); ++b) {
       demand.freed += pool_.references(table[b]) == 1 ? layers : 0;
@@ -268,8 +268,8 @@ void KvCache::take_blocks(KvSequenceId id, std::uint32_t tokens) noexcept {
   bool taken = true;
   for (std::size_t g = 0; g < groups(); ++g) {
     Lane& lane = this->lane(id, g);
-    const auto blocks =
-        static_cast<std::uint32_t>(ceil_div(std::uint64_t{sequence.tokens} + tokens, geometry_.groups[g].page_tokens));
+    const auto blocks = static_cast<std::uint32_t>(
+        ceil_div(std::uint64_t{sequence.tokens} + tokens, geometry_.groups[g].page_tokens));
     const std::span<BlockId> more(table(id, g) + lane.blocks, blocks - lane.blocks);
     taken &= pool_.allocate(group_id(g), more);
     lane.blocks = blocks;
@@ -349,9 +349,13 @@ bool KvCache::is_swapped_out(KvSequenceId id) const noexcept {
   return id.index() < sequences_.size() && sequences_[id.index()].state == State::swapped_out;
 }
 
-std::uint32_t KvCache::tokens(KvSequenceId id) const noexcept { return sequences_[id.index()].tokens; }
+std::uint32_t KvCache::tokens(KvSequenceId id) const noexcept {
+  return sequences_[id.index()].tokens;
+}
 
-BlockId KvCache::state_block(KvSequenceId id) const noexcept { return sequences_[id.index()].state_block; }
+BlockId KvCache::state_block(KvSequenceId id) const noexcept {
+  return sequences_[id.index()].state_block;
+}
 
 std::span<const BlockId> KvCache::blocks(KvSequenceId id, KvGroupId group) const noexcept {
   if (!is_here(id)) return {};

@@ -39,7 +39,8 @@ void KvCache::check_sequence(KvSequenceId id, std::vector<std::uint32_t>& block_
     const Lane& lane = this->lane(id, g);
     require(lane.blocks == ceil_div(sequence.tokens, geometry_.groups[g].page_tokens),
             "a table is as long as its tokens", "sequence", id.value);
-    require(lane.left <= first_needed(g, sequence.tokens), "what is attended to is there", "sequence", id.value);
+    require(lane.left <= first_needed(g, sequence.tokens), "what is attended to is there", "sequence",
+            id.value);
     if (lane.tail != no_prefix && lane.tail != unnamed) ++prefix_references[lane.tail.index()];
     if (sequence.state != State::here) continue;
     for (std::uint32_t b = 0; b < lane.blocks; ++b) {
@@ -52,7 +53,8 @@ void KvCache::check_sequence(KvSequenceId id, std::vector<std::uint32_t>& block_
     }
   }
   const bool has_state = geometry_.state_bytes > 0 && sequence.state == State::here;
-  require((sequence.state_block != no_block) == has_state, "recurrent state has a block", "sequence", id.value);
+  require((sequence.state_block != no_block) == has_state, "recurrent state has a block", "sequence",
+          id.value);
   if (has_state) ++block_references[sequence.state_block.index()];
 }
 
@@ -60,7 +62,8 @@ void KvCache::check_references(const std::vector<std::uint32_t>& block_reference
                                std::vector<std::uint32_t>& prefix_references) const {
   const PrefixTree& tree = pool_.prefixes();
   for (std::uint32_t b = 0; b < block_references.size(); ++b) {
-    require(pool_.references(BlockId{b}) == block_references[b], "references are those of the tables", "block", b);
+    require(pool_.references(BlockId{b}) == block_references[b], "references are those of the tables",
+            "block", b);
     const PrefixId prefix = pool_.prefix(BlockId{b});
     if (prefix != no_prefix) ++prefix_references[prefix.index()];
   }
@@ -87,8 +90,8 @@ void KvCache::check_host() const {
       taken[slot.index()] = 1;
       ++chained;
     }
-    require(!is_out || chained == pages_of(KvSequenceId{s}), "a sequence that is out has a slot for each page",
-            "sequence", s);
+    require(!is_out || chained == pages_of(KvSequenceId{s}),
+            "a sequence that is out has a slot for each page", "sequence", s);
     count += chained;
   }
   require(count + host_.free_count() == host_.size(), "a host slot is free or taken", "slots", count);

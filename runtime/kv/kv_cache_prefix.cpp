@@ -40,7 +40,8 @@ std::uint32_t KvCache::shared_in(std::size_t group, std::span<const std::uint32_
   std::uint32_t run = 0;  // of cached pages, up to and with this one
   PrefixId parent = no_prefix;
   for (std::uint32_t end = page_tokens; end <= usable; end += page_tokens) {
-    const auto node = pool_.prefixes().find(parent, tokens.subspan(end - page_tokens, page_tokens), extra_key);
+    const auto node =
+        pool_.prefixes().find(parent, tokens.subspan(end - page_tokens, page_tokens), extra_key);
     if (!node) break;
     parent = *node;
     const bool is_cached = pool_.find(group_id(group), parent) != no_block;
@@ -63,7 +64,8 @@ std::uint32_t KvCache::list_shared(KvSequenceId id, std::span<const std::uint32_
     const std::uint32_t left = pages - std::min(pages, pages_attended(g));
     PrefixId node = no_prefix;
     for (std::uint32_t b = 0; b < pages; ++b) {
-      node = *pool_.prefixes().find(node, shared.subspan(std::size_t{b} * page_tokens, page_tokens), extra_key);
+      node =
+          *pool_.prefixes().find(node, shared.subspan(std::size_t{b} * page_tokens, page_tokens), extra_key);
       const BlockId block = b < left ? no_block : pool_.find(group_id(g), node);
       table(id, g)[b] = block;
       if (block != no_block && pool_.references(block) == 0) queued_pages += geometry_.groups[g].layers;
@@ -107,8 +109,9 @@ void KvCache::name_blocks(KvSequenceId id, std::size_t group, std::uint32_t begi
     const std::uint32_t first = b * page_tokens;
     const bool began_before = first < begin;
     name_block(id, group, b,
-               began_before ? std::span<const std::uint32_t>(last_tokens(id) + first % page_tokens_max_, page_tokens)
-                            : tokens.subspan(first - begin, page_tokens));
+               began_before
+                   ? std::span<const std::uint32_t>(last_tokens(id) + first % page_tokens_max_, page_tokens)
+                   : tokens.subspan(first - begin, page_tokens));
   }
 }
 

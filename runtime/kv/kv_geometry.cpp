@@ -26,9 +26,8 @@ void require_between(std::string_view field, std::size_t group, Number value, Nu
 /// All but what a page plan fills in.
 void check_model(const KvGeometry& geometry) {
   if (geometry.groups.empty() || geometry.groups.size() > limits::kv_groups_max) {
-    throw Error(ErrorCode::usage,
-                fmt::format("KV geometry: {} groups of attention layers: expected 1 to {}",
-                            geometry.groups.size(), limits::kv_groups_max));
+    throw Error(ErrorCode::usage, fmt::format("KV geometry: {} groups of attention layers: expected 1 to {}",
+                                              geometry.groups.size(), limits::kv_groups_max));
   }
   if (geometry.state_bytes > limits::kv_state_bytes_max) {
     throw Error(ErrorCode::usage, fmt::format("KV geometry: {} bytes of recurrent state: expected at most {}",
@@ -44,7 +43,8 @@ void check_model(const KvGeometry& geometry) {
 
 /// Bytes of tokens over bytes of pages, as tokens go to infinity.
 double waste_of(const KvPagePlan& plan, std::uint64_t slab_bytes) {
-  const double paged = static_cast<double>(plan.pages_per_slab) * static_cast<double>(plan.geometry.page_bytes);
+  const double paged =
+      static_cast<double>(plan.pages_per_slab) * static_cast<double>(plan.geometry.page_bytes);
   return 1 - paged * plan.geometry.page_fill() / static_cast<double>(slab_bytes);
 }
 

@@ -26,7 +26,8 @@ void AttentionCost::add(std::uint32_t tokens, std::uint32_t context_tokens,
   // Of a chunk the first token sees tokens - 1 fewer than the last: the mean context counts.
   const double mean = context_tokens - (tokens - 1) / 2.0;
   const double windowed = std::min<double>(mean, window_tokens_);
-  const double pairs = static_cast<double>(full_flops_) * mean + static_cast<double>(windowed_flops_) * windowed;
+  const double pairs =
+      static_cast<double>(full_flops_) * mean + static_cast<double>(windowed_flops_) * windowed;
   work.flops += static_cast<std::uint64_t>(pairs * tokens);
 }
 

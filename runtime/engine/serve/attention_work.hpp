@@ -15,7 +15,8 @@ struct AttentionWork {
 /// The work of one sequence in a pass, by the model's geometry:
 ///   bytes  each layer reads the keys and values of the sequence's context once, of a layer with a window at
 ///          most those of the window and of the tokens of the pass; recurrent layers read nothing
-///   flops  4 x hidden size for each token and token of its context in each layer with attention: a product of
+///   flops  4 x hidden size for each token and token of its context in each layer with attention: a product
+///   of
 ///          query and key and one of weight and value, with heads x head_dim taken as the hidden size
 class AttentionCost {
  public:

@@ -15,10 +15,10 @@ struct BoundaryMoves {
   std::uint64_t failed = 0;       ///< refused by the device; nothing has changed then
 };
 
-/// Carries out what a BoundaryController decides: changes of owner in both books, and on the device the events
-/// and page copies that they take, all in the order of the compute stream. Between steps only. What the device
-/// refuses leaves both sides as they were and is counted; a lost device is thrown. The loop, the space and the
-/// device must outlive it.
+/// Carries out what a BoundaryController decides: changes of owner in both books, and on the device the
+/// events and page copies that they take, all in the order of the compute stream. Between steps only. What
+/// the device refuses leaves both sides as they were and is counted; a lost device is thrown. The loop, the
+/// space and the device must outlive it.
 class KvBoundary {
  public:
   KvBoundary(Device& device, StepLoop& loop, KvSpace& kv) : device_(device), loop_(loop), kv_(kv) {}

@@ -15,8 +15,7 @@ KvCacheOptions cache_options(const PagedKvOptions& options) {
   cache.sequences_max = options.running_max + options.requests;  // swapped ones count too
   cache.sequences_max = std::min(cache.sequences_max, 4 * options.running_max);
   cache.context_tokens_max = options.context_tokens_max;
-  cache.host_slots =
-      static_cast<std::uint32_t>(options.host_bytes / options.plan.geometry.page_bytes);
+  cache.host_slots = static_cast<std::uint32_t>(options.host_bytes / options.plan.geometry.page_bytes);
   return cache;
 }
 
@@ -105,8 +104,8 @@ std::optional<std::span<const KvHostCopy>> PagedKv::swap_in(RequestId request) {
 std::span<const KvHostCopy> PagedKv::host_copies(std::span<const KvSwap> swaps) {
   host_copies_.clear();
   for (const KvSwap& swap : swaps) {
-    host_copies_.push_back({grid_.offset_bytes(swap.page, options_.slab_stride_bytes),
-                            swap.slot.value * grid_.page_bytes});
+    host_copies_.push_back(
+        {grid_.offset_bytes(swap.page, options_.slab_stride_bytes), swap.slot.value * grid_.page_bytes});
   }
   return host_copies_;
 }

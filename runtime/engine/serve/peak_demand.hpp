@@ -5,8 +5,8 @@
 
 namespace prophet {
 
-/// The most pages that were wanted of late: a peak that is forgotten by halves, so that what a lull leaves free
-/// is not given away just before it is wanted again.
+/// The most pages that were wanted of late: a peak that is forgotten by halves, so that what a lull leaves
+/// free is not given away just before it is wanted again.
 class PeakDemand {
  public:
   /// `keep`: the share of a peak above what is wanted now that is left after a step, below 1.

@@ -36,8 +36,8 @@ ServeSummary summarise(const ServeResult& result, const ServeLimits& limits) {
     summary.between_tokens_ns[q] = quantile_ns(result.between_tokens_ns, quantiles[q]);
   }
   const LayerCounts decode = result.engine.decode().requests;
-  summary.hit_rate = ratio(static_cast<double>(decode.hit_on_time + decode.hit_late),
-                           static_cast<double>(decode.requests));
+  summary.hit_rate =
+      ratio(static_cast<double>(decode.hit_on_time + decode.hit_late), static_cast<double>(decode.requests));
   summary.prefix_hit_rate =
       ratio(static_cast<double>(result.prefix_tokens), static_cast<double>(result.prompt_tokens));
   const auto thousands = static_cast<double>(result.steps) / 1000;

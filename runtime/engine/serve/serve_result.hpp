@@ -19,7 +19,7 @@ struct BoundaryPoint {
 
 /// What one run has measured. All times are the device's: virtual on the sim.
 struct ServeResult {
-  std::vector<ServedRequest> requests;  ///< in the order of arrival
+  std::vector<ServedRequest> requests;           ///< in the order of arrival
   std::vector<std::uint64_t> between_tokens_ns;  ///< of all tokens but each request's first
   std::uint64_t steps = 0;
   std::uint64_t end_ns = 0;
@@ -30,8 +30,8 @@ struct ServeResult {
   std::uint64_t prefix_tokens = 0;      ///< of them, found in the KV cache
   std::uint64_t waiting_steps = 0;      ///< in which the head of the queue lacked pages
   BoundaryMoves moves;
-  std::uint64_t turns = 0;         ///< of the boundary's direction
-  std::uint64_t urgent_steps = 0;  ///< moves for a long prompt
+  std::uint64_t turns = 0;                ///< of the boundary's direction
+  std::uint64_t urgent_steps = 0;         ///< moves for a long prompt
   std::uint64_t long_wait_steps_max = 0;  ///< most steps in which a long prompt waited for the boundary
   std::uint32_t kv_slabs_mean = 0;
   std::vector<BoundaryPoint> boundary;
@@ -46,7 +46,7 @@ struct ServeSummary {
   std::uint64_t finished = 0;
   std::uint64_t refused = 0;
   std::uint64_t good = 0;
-  double goodput_per_s = 0;  ///< good requests over the time in which requests came
+  double goodput_per_s = 0;                 ///< good requests over the time in which requests came
   std::uint64_t first_token_ns[3] = {};     ///< p50, p90, p99
   std::uint64_t between_tokens_ns[3] = {};  ///< likewise
   double hit_rate = 0;                      ///< of experts, in decode steps

@@ -58,8 +58,9 @@ ServeSession::ServeSession(const RoutingTrace& trace, std::span<const SequenceId
 
 void ServeSession::plan_pages() {
   const KvGeometry geometry = kv_geometry_of(setting_.model, setting_.kv_dtype);
-  pages_ = setting_.page_tokens == 0 ? propose_pages(geometry, memory_.slab_bytes)
-                                     : prophet::plan_pages(geometry, memory_.slab_bytes, setting_.page_tokens);
+  pages_ = setting_.page_tokens == 0
+               ? propose_pages(geometry, memory_.slab_bytes)
+               : prophet::plan_pages(geometry, memory_.slab_bytes, setting_.page_tokens);
   memory_.page_tokens = pages_.geometry.groups.front().page_tokens;
   memory_.page_bytes = pages_.geometry.page_bytes;
   memory_.pages_per_slab = pages_.pages_per_slab;

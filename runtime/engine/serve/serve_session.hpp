@@ -44,7 +44,7 @@ struct ServeMemory {
   std::uint32_t page_tokens = 0;
   std::uint64_t page_bytes = 0;
   std::uint32_t pages_per_slab = 0;
-  double waste = 0;                   ///< share of a lent slab that can hold no token
+  double waste = 0;  ///< share of a lent slab that can hold no token
 };
 
 /// Serves the same requests again and again, each time with the boundary between experts and KV elsewhere.

@@ -52,7 +52,8 @@ void ServedModel::launch_dense(LayerId layer, std::span<const StepToken> tokens,
 }
 
 /// The weights stand in for keys and values: a sim reads no more of an operand than its size.
-void ServedModel::launch_attention(LayerId layer, std::uint64_t bytes, std::uint64_t flops, StreamId compute) {
+void ServedModel::launch_attention(LayerId layer, std::uint64_t bytes, std::uint64_t flops,
+                                   StreamId compute) {
   DenseOp attention;
   attention.tokens = 1;
   attention.weights = base_.resident_weights().slice(0, bytes);
@@ -62,8 +63,7 @@ void ServedModel::launch_attention(LayerId layer, std::uint64_t bytes, std::uint
   device_.launch(compute, attention, layer.value);
 }
 
-void ServedModel::read_routing(LayerId layer, std::span<const StepToken> tokens,
-                               std::span<ExpertId> chosen) {
+void ServedModel::read_routing(LayerId layer, std::span<const StepToken> tokens, std::span<ExpertId> chosen) {
   if (kind_ == StepKind::prefill && prefill_ == PrefillRouting::all) {
     const std::uint32_t experts = workload().grid.experts;
     for (std::size_t i = 0; i < chosen.size(); ++i)

@@ -5,9 +5,9 @@
 namespace prophet {
 
 enum class RequestPhase : std::uint8_t {
-  coming,     ///< not yet arrived
-  waiting,    ///< without pages
-  swapped,    ///< its pages are on the host
+  coming,      ///< not yet arrived
+  waiting,     ///< without pages
+  swapped,     ///< its pages are on the host
   prefilling,  ///< with pages, and tokens to compute before the next one is generated
   decoding,
   finished,

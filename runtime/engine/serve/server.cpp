@@ -12,8 +12,8 @@ namespace {
 constexpr std::uint64_t idle_step_ns = 100'000;
 /// Steps are to stay so far below the limit on the time between tokens.
 constexpr double step_share_of_limit = 0.8;
-/// A peak of the demand for pages is half forgotten after about 350 steps.
-constexpr double demand_kept = 0.998;
+/// A peak of the demand for pages is half forgotten after about 1,400 steps.
+constexpr double demand_kept = 0.9995;
 
 SlabWorth::Options worth_options(const ServeOptions& options, double copy_ns) {
   SlabWorth::Options worth;
@@ -136,8 +136,8 @@ bool Server::prefill_pass() {
   }
   const double per_token = static_cast<double>(took_ns) / static_cast<double>(computed);
   constexpr double share_of_new = 0.1;
-  prefill_ns_per_token_ += (per_token - prefill_ns_per_token_) *
-                           (prefill_ns_per_token_ == 0 ? 1 : share_of_new);
+  prefill_ns_per_token_ +=
+      (per_token - prefill_ns_per_token_) * (prefill_ns_per_token_ == 0 ? 1 : share_of_new);
   return true;
 }
 
@@ -177,8 +177,8 @@ void Server::run_pass(StepKind kind) {
     const ServedRequest& request = at(pass_[p].request);
     for (std::uint32_t t = 0; t < pass_[p].tokens; ++t) {
       const std::uint32_t position = request.computed_tokens + t;
-      tokens_.push_back({LaneId{static_cast<std::uint32_t>(p)},
-                         input_.rows->row(pass_[p].request, position), position == 0});
+      tokens_.push_back({LaneId{static_cast<std::uint32_t>(p)}, input_.rows->row(pass_[p].request, position),
+                         position == 0});
     }
   }
   model_.expect(kind, work_);
@@ -218,6 +218,7 @@ ServeResult Server::finish() {
   result_.end_ns = now_ns();
   result_.engine = loop_.finish();
   result_.moves = boundary_.moves();
+  result_.moves.lent -= lent_first_;
   result_.turns = controller_.turns();
   result_.urgent_steps = controller_.urgent_steps();
   if (result_.steps != 0)

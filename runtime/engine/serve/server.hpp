@@ -30,8 +30,8 @@ struct Cancellation {
 
 /// What a run serves, and with what model. All must outlive the run.
 struct ServeInput {
-  std::span<const RequestRecord> requests;  ///< in the order of arrival
-  double load = 1;                          ///< arrivals come so many times as fast as recorded
+  std::span<const RequestRecord> requests;      ///< in the order of arrival
+  double load = 1;                              ///< arrivals come so many times as fast as recorded
   std::span<const Cancellation> cancellations;  ///< in the order of time
   const RoutingRows* rows = nullptr;
   AttentionCost attention;
@@ -40,16 +40,16 @@ struct ServeInput {
 
 /// Serves requests with continuous batching on one device, whose memory the experts and the KV cache share.
 ///
-/// A step: what has arrived joins the queue; the controller may move the boundary; one prefill pass computes up
-/// to prefill_chunk_tokens tokens of prompts, first of those that run, then of the head of the queue as long as
-/// there are pages for all its tokens (first come, first served; nobody overtakes); one decode pass generates a
-/// token of each request that has no prompt left to compute. Who needs a page and finds none takes those of the
-/// youngest running request. What a pass takes is what StepLoop takes for it on the device, attention over the
-/// contexts included; when nobody is there the clock goes on to the next arrival.
+/// A step: what has arrived joins the queue; the controller may move the boundary; one prefill pass computes
+/// up to prefill_chunk_tokens tokens of prompts, first of those that run, then of the head of the queue as
+/// long as there are pages for all its tokens (first come, first served; nobody overtakes); one decode pass
+/// generates a token of each request that has no prompt left to compute. Who needs a page and finds none
+/// takes those of the youngest running request. What a pass takes is what StepLoop takes for it on the
+/// device, attention over the contexts included; when nobody is there the clock goes on to the next arrival.
 ///
 /// One thread. The device, the store, the loop, the model, the curve and the space must outlive it. When the
-/// device refuses a move of the boundary or a swap for want of memory, nothing has changed and the run goes on;
-/// any other Error ends it.
+/// device refuses a move of the boundary or a swap for want of memory, nothing has changed and the run goes
+/// on; any other Error ends it.
 class Server {
  public:
   struct Parts {
@@ -104,7 +104,8 @@ class Server {
   void make_room();
   void preempt(RequestId id);
   [[nodiscard]] bool swap_out(RequestId id);
-  void copy_swapped(std::span<const KvHostCopy> copies, bool to_host);
+  void forget_computed(RequestId id);
+  [[nodiscard]] bool copy_swapped(std::span<const KvHostCopy> copies, bool to_host);
 
   // server_boundary.cpp
   void lend_first();
@@ -137,11 +138,12 @@ class Server {
   std::size_t next_cancellation_ = 0;
   std::uint64_t over_ = 0;
   std::uint64_t started_ns_ = 0;
-  std::uint64_t skipped_ns_ = 0;       ///< in which nobody was there
+  std::uint64_t skipped_ns_ = 0;        ///< in which nobody was there
   std::uint64_t head_lacks_pages_ = 0;  ///< for the head of the queue to begin
   std::uint64_t lost_ns_ = 0;           ///< of this step, for SlabWorth
   double prefill_ns_per_token_ = 0;     ///< running mean
   PeakDemand demand_;
+  std::uint64_t lent_first_ = 0;  ///< before the first step
   std::uint32_t lent_this_step_ = 0;
   std::uint64_t long_wait_steps_ = 0;  ///< for which the boundary has been moving for a long prompt
   double kv_slab_steps_ = 0;

@@ -70,7 +70,10 @@ bool Server::bring_back(RequestId id) {
     head_lacks_pages_ = kv_.pages_for(request.computed_tokens);
     return false;
   }
-  copy_swapped(*copies, false);
+  if (!copy_swapped(*copies, false)) {
+    forget_computed(id);
+    return false;
+  }
   request.phase = request.computed_tokens + 1 == request.known_tokens() ? RequestPhase::decoding
                                                                         : RequestPhase::prefilling;
   return true;
@@ -115,6 +118,12 @@ void Server::preempt(RequestId id) {
   ++request.preemptions;
   ++result_.preemptions;
   if (options_.preemption == Preemption::swap && swap_out(id)) return;
+  forget_computed(id);
+}
+
+/// Its pages go back, and its tokens will be computed again.
+void Server::forget_computed(RequestId id) {
+  ServedRequest& request = at(id);
   kv_.release(id);
   lost_ns_ += static_cast<std::uint64_t>(prefill_ns_per_token_ * request.computed_tokens);
   result_.recomputed_tokens += request.computed_tokens;
@@ -124,20 +133,26 @@ void Server::preempt(RequestId id) {
 
 bool Server::swap_out(RequestId id) {
   const auto copies = kv_.swap_out(id);
-  if (!copies) return false;
-  copy_swapped(*copies, true);
+  if (!copies || !copy_swapped(*copies, true)) return false;
   at(id).phase = RequestPhase::swapped;
   return true;
 }
 
-void Server::copy_swapped(std::span<const KvHostCopy> copies, bool to_host) {
+/// False when the device refuses: then what was to be copied is lost.
+bool Server::copy_swapped(std::span<const KvHostCopy> copies, bool to_host) {
   const BufferView arena = loop_.slabs().bytes();
-  for (const KvHostCopy& copy : copies) {
-    const BufferView page = arena.slice(copy.arena_bytes, kv_.page_bytes());
-    const BufferView slot = host_pages_.view().slice(copy.host_bytes, kv_.page_bytes());
-    device_.copy(loop_.compute_stream(), to_host ? slot : page, to_host ? page : slot, 0);
-    result_.swapped_bytes += kv_.page_bytes();
+  try {
+    for (const KvHostCopy& copy : copies) {
+      const BufferView page = arena.slice(copy.arena_bytes, kv_.page_bytes());
+      const BufferView slot = host_pages_.view().slice(copy.host_bytes, kv_.page_bytes());
+      device_.copy(loop_.compute_stream(), to_host ? slot : page, to_host ? page : slot, 0);
+      result_.swapped_bytes += kv_.page_bytes();
+    }
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::out_of_memory) throw;
+    return false;
   }
+  return true;
 }
 
 }  // namespace prophet

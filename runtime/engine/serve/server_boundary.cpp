@@ -4,10 +4,17 @@
 #include "runtime/engine/serve/server.hpp"
 
 namespace prophet {
+namespace {
+
+/// Beside what was wanted of late the KV cache keeps a twentieth of it, and a slab.
+std::uint64_t with_slack(std::uint64_t pages, std::uint64_t pages_per_slab) {
+  return pages + pages / 20 + pages_per_slab;
+}
+
+}  // namespace
 
 void Server::lend_first() {
-  while (kv_.slabs() < options_.boundary.kv_slabs && boundary_.lend()) {
-  }
+  while (kv_.slabs() < options_.boundary.kv_slabs && boundary_.lend()) ++lent_first_;
   note_boundary();
 }
 
@@ -44,8 +51,9 @@ BoundaryView Server::view() {
   view.expert_slabs = size.cache_slabs - loop_.cache().lent_slabs();
   const std::uint64_t per_slab = kv_.pages_per_slab();
   view.kv_free_slabs = static_cast<std::uint32_t>(kv_.free_pages() / per_slab);
-  const std::uint64_t wanted = std::min(kv_.pages(), demand_.pages());
-  view.kv_idle_slabs = std::min(view.kv_free_slabs, static_cast<std::uint32_t>((kv_.pages() - wanted) / per_slab));
+  const std::uint64_t wanted = std::min(kv_.pages(), with_slack(demand_.pages(), per_slab));
+  view.kv_idle_slabs =
+      std::min(view.kv_free_slabs, static_cast<std::uint32_t>((kv_.pages() - wanted) / per_slab));
   view.head_lacks_slabs = static_cast<std::uint32_t>(ceil_div(head_lacks_pages_, per_slab));
   if (!waiting_.empty()) {
     const std::uint64_t pages = kv_.pages_for(at(waiting_.front()).known_tokens());

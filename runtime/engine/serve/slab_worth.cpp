@@ -26,14 +26,16 @@ void SlabWorth::prefilled(std::uint64_t ns) noexcept {
   pass_ns_ += static_cast<double>(ns);
 }
 
-void SlabWorth::stepped(bool waits_for_pages, std::uint64_t lost_ns, std::uint64_t ns, bool decoded) noexcept {
+void SlabWorth::stepped(bool waits_for_pages, std::uint64_t lost_ns, std::uint64_t ns,
+                        bool decoded) noexcept {
   steps_ += 1;
   decoding_steps_ += decoded ? 1 : 0;
   decoding_steps_ns_ += decoded ? static_cast<double>(ns) : 0;
   waiting_steps_ += waits_for_pages ? 1 : 0;
   lost_ns_ += static_cast<double>(lost_ns);
-  for (double* sum : {&passes_, &pass_ns_, &decodes_, &decode_ns_, &batch_, &batch_squared_, &batch_ns_,
-                      &context_tokens_, &steps_, &decoding_steps_, &decoding_steps_ns_, &waiting_steps_, &lost_ns_}) {
+  for (double* sum :
+       {&passes_, &pass_ns_, &decodes_, &decode_ns_, &batch_, &batch_squared_, &batch_ns_, &context_tokens_,
+        &steps_, &decoding_steps_, &decoding_steps_ns_, &waiting_steps_, &lost_ns_}) {
     *sum *= decay_;
   }
 }

@@ -20,9 +20,9 @@ struct SlabValues {
 ///            time of a copy, over the time of a pass
 ///   pages    while requests wait for pages: with the tokens of a slab so many more could run; decode steps
 ///            with a larger batch take longer, but less a token. The share of the time in decode steps, times
-///            the requests a slab holds, times (1 / batch - the growth of a step's time with one more request,
-///            over that time). The growth is the slope of a running regression. Preempted work comes on top:
-///            its share of the time, a slab. While nobody waits, nothing.
+///            the requests a slab holds, times (1 / batch - the growth of a step's time with one more
+///            request, over that time). The growth is the slope of a running regression. Preempted work comes
+///            on top: its share of the time, a slab. While nobody waits, nothing.
 /// One thread, no allocation.
 class SlabWorth {
  public:

@@ -9,9 +9,9 @@
 
 namespace prophet {
 
-/// Stand-ins for the tokens of requests of which only lengths are recorded: two tokens are equal if they stand
-/// at the same place of blocks with the same identity; all others, what is generated among them, are the
-/// request's own. The requests must outlive it.
+/// Stand-ins for the tokens of requests of which only lengths are recorded: two tokens are equal if they
+/// stand at the same place of blocks with the same identity; all others, what is generated among them, are
+/// the request's own. The requests must outlive it.
 class TokenNames {
  public:
   explicit TokenNames(std::span<const RequestRecord> requests) : requests_(requests) {}

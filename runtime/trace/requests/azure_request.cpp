@@ -81,8 +81,7 @@ std::uint64_t parse_azure_request(std::string_view line, std::string_view where,
     if (count < fields.size()) fields[count] = line.substr(at, comma - at);
     at = comma + 1;
   }
-  if (count != fields.size())
-    refuse(where, fmt::format("has {} fields, expected {}", count, fields.size()));
+  if (count != fields.size()) refuse(where, fmt::format("has {} fields, expected {}", count, fields.size()));
   const auto arrival_ns = timestamp_ns(fields[0]);
   if (!arrival_ns) {
     refuse(where, fmt::format("TIMESTAMP is '{}', expected a time such as 2023-11-16 18:17:03.9799600",

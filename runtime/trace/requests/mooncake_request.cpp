@@ -35,8 +35,7 @@ class RequestHandler final : public nlohmann::json_sax<nlohmann::json> {
   bool key(string_t& value) override;
   bool start_array(std::size_t) override;
   bool end_array() override;
-  bool parse_error(std::size_t position, const std::string&,
-                   const nlohmann::detail::exception&) override {
+  bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
     refuse(where_, fmt::format("byte {} is no JSON; expected one complete object", position));
   }
 
@@ -143,16 +142,14 @@ bool RequestHandler::end_array() {
 std::uint64_t parse_mooncake_request(std::string_view line, std::string_view where, RequestRecord& request) {
   request.prefix_blocks.clear();
   RequestHandler handler(where, request);
-  if (!nlohmann::json::sax_parse(line, &handler))
-    refuse(where, "is no complete JSON object; expected one");
+  if (!nlohmann::json::sax_parse(line, &handler)) refuse(where, "is no complete JSON object; expected one");
   request.prompt_tokens = static_cast<std::uint32_t>(handler.required(Field::input_length));
   request.output_tokens = static_cast<std::uint32_t>(handler.required(Field::output_length));
   const std::uint64_t blocks = ceil_div(request.prompt_tokens, RequestRecord::block_tokens);
   if (handler.has_blocks() && request.prefix_blocks.size() != blocks) {
-    refuse(where,
-           fmt::format("has {} hash_ids for input_length {}, expected {}: one for each {} tokens",
-                       request.prefix_blocks.size(), request.prompt_tokens, blocks,
-                       RequestRecord::block_tokens));
+    refuse(where, fmt::format("has {} hash_ids for input_length {}, expected {}: one for each {} tokens",
+                              request.prefix_blocks.size(), request.prompt_tokens, blocks,
+                              RequestRecord::block_tokens));
   }
   return handler.required(Field::timestamp) * ns_per_ms;
 }

@@ -69,8 +69,8 @@ bool LineRequests::next(RequestRecord& request) {
   if (!std::exchange(has_first_line_, false) && !next_line(line)) return false;
   if (++requests_ > limits::requests_max)
     refuse(where(), fmt::format("is request {}, expected at most {}", requests_, limits::requests_max));
-  const std::uint64_t at_ns = is_csv_ ? parse_azure_request(line, where(), request)
-                                      : parse_mooncake_request(line, where(), request);
+  const std::uint64_t at_ns =
+      is_csv_ ? parse_azure_request(line, where(), request) : parse_mooncake_request(line, where(), request);
   if (!first_ns_) first_ns_ = latest_ns_ = at_ns;
   if (at_ns < latest_ns_) {
     refuse(where(), fmt::format("comes {:.3f} ms before the request above it, expected requests in the order "

@@ -13,12 +13,14 @@
 
 namespace prophet {
 
-/// Reads the requests of a request trace one after another, in constant memory. Two formats, told apart by the
-/// first line:
-///   Azure's CSV          TIMESTAMP,ContextTokens,GeneratedTokens; the timestamp is a date and a time of up to
+/// Reads the requests of a request trace one after another, in constant memory. Two formats, told apart by
+/// the first line:
+///   Azure's CSV          TIMESTAMP,ContextTokens,GeneratedTokens; the timestamp is a date and a time of up
+///   to
 ///                        9 decimals, "2023-11-16 18:17:03.9799600"
 ///   Mooncake's JSON lines  one object a line with timestamp (ms), input_length, output_length and, if the
-///                        trace has them, hash_ids: one for each 512 tokens of the prompt; unknown fields pass
+///                        trace has them, hash_ids: one for each 512 tokens of the prompt; unknown fields
+///                        pass
 /// Not thread-safe.
 class RequestReader {
  public:
