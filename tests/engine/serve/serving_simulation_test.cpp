@@ -1,6 +1,6 @@
-// Deterministic simulation of serving: models, machines, requests, cancellations and faults, each a function of
-// one seed. The device refuses moves of the boundary and copies to the host, and there are no pages though there
-// should be, until the faults stop; after that every request must finish.
+// Deterministic simulation of serving: models, machines, requests, cancellations and faults, each a function
+// of one seed. The device refuses moves of the boundary and copies to the host, and there are no pages though
+// there should be, until the faults stop; after that every request must finish.
 #include <gtest/gtest.h>
 
 #include <iostream>

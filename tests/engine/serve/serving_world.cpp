@@ -108,8 +108,7 @@ std::vector<RequestRecord> draw_requests(Random& random, std::uint32_t context_m
     at_ns += random.below(gap_ns);
     request.arrival_ns = at_ns;
     request.output_tokens = static_cast<std::uint32_t>(1 + random.below(context_max / 3));
-    request.prompt_tokens =
-        static_cast<std::uint32_t>(1 + random.below(context_max - request.output_tokens));
+    request.prompt_tokens = static_cast<std::uint32_t>(1 + random.below(context_max - request.output_tokens));
     if (random.chance(0.5)) request.prefix_blocks = {random.below(3)};
   }
   return requests;
@@ -172,7 +171,8 @@ ServingPlan ServingPlan::draw(std::uint64_t seed) {
 
 std::string ServingPlan::describe() const {
   return fmt::format(
-      "{} layers of {} experts, {} slabs, {} requests, at most {} run, chunks of {}, {}, {}, faults {:.2f} for "
+      "{} layers of {} experts, {} slabs, {} requests, at most {} run, chunks of {}, {}, {}, faults {:.2f} "
+      "for "
       "{} steps",
       scenario.layers, scenario.experts, slabs, requests.size(), options.running_max,
       options.prefill_chunk_tokens, options.preemption == Preemption::swap ? "swap" : "recompute",
@@ -205,7 +205,10 @@ ServingOutcome serve(const ServingPlan& plan) {
   paged.slabs = plan.slabs + plan.staging_slabs;
   paged.requests = static_cast<std::uint32_t>(plan.requests.size());
   paged.running_max = plan.options.running_max;
-  paged.context_tokens_max = 256;
+  for (const RequestRecord& request : plan.requests) {
+    paged.context_tokens_max =
+        std::max(paged.context_tokens_max, request.prompt_tokens + request.output_tokens);
+  }
   paged.chunk_tokens_max = plan.options.prefill_chunk_tokens;
   paged.host_bytes = plan.options.preemption == Preemption::swap ? plan.options.host_bytes : 0;
   PagedKv pages(paged);
@@ -235,9 +238,11 @@ ServingOutcome serve(const ServingPlan& plan) {
   if (outcome.wrong) return outcome;
   if (auto unfinished = find_unfinished(plan, outcome.result)) outcome.wrong = unfinished;
   if (kv.free_pages() != kv.pages())
-    outcome.wrong = fmt::format("{} of {} pages are held by nobody", kv.pages() - kv.free_pages(), kv.pages());
+    outcome.wrong =
+        fmt::format("{} of {} pages are held by nobody", kv.pages() - kv.free_pages(), kv.pages());
   if (loop.cache().lent_slabs() != kv.slabs())
-    outcome.wrong = fmt::format("{} slabs are lent, the pages have {}", loop.cache().lent_slabs(), kv.slabs());
+    outcome.wrong =
+        fmt::format("{} slabs are lent, the pages have {}", loop.cache().lent_slabs(), kv.slabs());
   return outcome;
 }
 

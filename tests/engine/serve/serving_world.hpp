@@ -23,9 +23,9 @@ struct ServingPlan {
   std::vector<RequestRecord> requests;
   std::vector<Cancellation> cancellations;
   ServeOptions options;
-  double fault_chance = 0;           ///< of each call that may fail
-  std::uint64_t fault_steps = 0;     ///< faults stop after so many steps
-  std::uint64_t check_every = 1;     ///< steps between two checks of every invariant
+  double fault_chance = 0;        ///< of each call that may fail
+  std::uint64_t fault_steps = 0;  ///< faults stop after so many steps
+  std::uint64_t check_every = 1;  ///< steps between two checks of every invariant
 
   [[nodiscard]] static ServingPlan draw(std::uint64_t seed);
   [[nodiscard]] std::string describe() const;
@@ -39,8 +39,8 @@ struct ServingOutcome {
 };
 
 /// Serves it on a sim that checks the order of every use of every slab. Promises: the invariants of the cache
-/// and of the pages hold after each step; the run ends; every request that was not cancelled finishes, with as
-/// many tokens as it asked for; then no page is held and every slab is where the books say.
+/// and of the pages hold after each step; the run ends; every request that was not cancelled finishes, with
+/// as many tokens as it asked for; then no page is held and every slab is where the books say.
 [[nodiscard]] ServingOutcome serve(const ServingPlan& plan);
 
 }  // namespace prophet::engine_test

@@ -144,7 +144,7 @@ INSTANTIATE_TEST_SUITE_P(
                   "requests: line 2", "nests deeper"},
         Malformed{"long_line", object("\"x\": \"" + std::string(limits::text_line_bytes_max, 'x') + "\""),
                   "requests: line 2", "is longer than"}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& one) { return std::string(one.param.name); });
 
 TEST(RequestReader, AnErrorIsNotThereBeforeItsLineIsRead) {
   const std::string text = row("2023-11-16 18:17:04,5,0");
