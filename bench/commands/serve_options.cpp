@@ -31,6 +31,10 @@ void add_serve_options(CLI::App& command, ServeSetup& setup) {
       ->capture_default_str();
   command.add_option("--batch-max", setup.batch_max, "Requests that run at the same time, at most")
       ->capture_default_str();
+  command
+      .add_option("--context-max", setup.context_max,
+                  "Requests of more tokens, prompt and output, are refused; 0: what the model was made for")
+      ->capture_default_str();
   command.add_option("--prefill-chunk", setup.prefill_chunk_tokens, "Prompt tokens of one pass, at most")
       ->capture_default_str();
   command

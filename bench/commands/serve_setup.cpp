@@ -77,6 +77,7 @@ ServeSetting setting_of(const ServeSetup& setup, const TraceToReplay& source) {
   setting.seed = setup.seed;
   ServeOptions& options = setting.options;
   options.running_max = setup.batch_max;
+  options.context_tokens_max = setup.context_max != 0 ? setup.context_max : source.model.context_tokens;
   options.prefill_chunk_tokens = setup.prefill_chunk_tokens;
   options.watermark = setup.watermark;
   options.preemption = parse_preemption(setup.preemption);
@@ -165,6 +166,7 @@ nlohmann::json serve_provenance(const ServeSetup& setup, const LoadedServe& load
   provenance["link_bytes_per_s"] = memory.link_bytes_per_s;
   provenance["policy"] = setup.policy;
   provenance["batch_max"] = setup.batch_max;
+  provenance["context_tokens_max"] = setting.options.context_tokens_max;
   provenance["prefill_chunk_tokens"] = setup.prefill_chunk_tokens;
   provenance["preemption"] = setup.preemption;
   provenance["watermark"] = setup.watermark;

@@ -28,6 +28,7 @@ struct ServeSetup {
   std::string policy = "lfu";
   double load = 1;
   std::uint32_t batch_max = 32;
+  std::uint32_t context_max = 0;
   std::uint32_t prefill_chunk_tokens = 2048;
   std::string prefill_routing = "rows";
   std::string preemption = "recompute";

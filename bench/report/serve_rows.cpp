@@ -46,9 +46,10 @@ ServeRow best_per_window(const std::vector<ServeRow>& rows, std::uint32_t window
 
 std::string serve_table_header() {
   return fmt::format(
-      "{:<16} {:>5} {:>8} {:>5} {:>9} {:>9} {:>9} {:>8} {:>8} {:>8} {:>6} {:>7} {:>7} {:>8} {:>7} {:>6}\n",
-      "boundary", "KV %", "good/s", "good", "TTFT p50", "p90", "p99", "TBT p50", "p90", "p99", "preempt",
-      "prefix%", "hit %", "GB moved", "mv/1000", "turns");
+      "{:<16} {:>5} {:>8} {:>5} {:>6} {:>9} {:>9} {:>9} {:>8} {:>8} {:>8} {:>6} {:>7} {:>7} {:>8} {:>7} "
+      "{:>6}\n",
+      "boundary", "KV %", "good/s", "good", "refuse", "TTFT p50", "p90", "p99", "TBT p50", "p90", "p99",
+      "preempt", "prefix%", "hit %", "GB moved", "mv/1000", "turns");
 }
 
 std::string serve_table_line(const ServeRow& row) {
@@ -59,10 +60,11 @@ std::string serve_table_line(const ServeRow& row) {
   }
   if (!row.ran) return fmt::format("{:<16} does not fit\n", row.boundary);
   return fmt::format(
-      "{:<16} {:>5.0f} {:>8.3f} {:>5} {:>9.0f} {:>9.0f} {:>9.0f} {:>8.1f} {:>8.1f} {:>8.1f} {:>6} {:>7.1f} "
+      "{:<16} {:>5.0f} {:>8.3f} {:>5} {:>6} {:>9.0f} {:>9.0f} {:>9.0f} {:>8.1f} {:>8.1f} {:>8.1f} {:>6} "
+      "{:>7.1f} "
       "{:>7.1f} "
       "{:>8.0f} {:>7.1f} {:>6}\n",
-      row.boundary, row.kv_share * 100, s.goodput_per_s, s.good, ms(s.first_token_ns[0]),
+      row.boundary, row.kv_share * 100, s.goodput_per_s, s.good, s.refused, ms(s.first_token_ns[0]),
       ms(s.first_token_ns[1]), ms(s.first_token_ns[2]), ms(s.between_tokens_ns[0]),
       ms(s.between_tokens_ns[1]), ms(s.between_tokens_ns[2]), row.result.preemptions, s.prefix_hit_rate * 100,
       s.hit_rate * 100, static_cast<double>(row.result.engine.bytes.copied) / 1e9, s.moves_per_thousand_steps,

@@ -11,12 +11,14 @@ std::int32_t BoundaryController::decide(const BoundaryView& view) noexcept {
   } else {
     ++steps_in_window_;
   }
+  resting_ -= resting_ > 0 ? 1U : 0U;
   if (is_urgent(view)) {
     ++urgent_steps_;
-    return noted(lend(view, view.head_lacks_slabs));
+    return noted(lend(view, view.head_slabs - view.kv_slabs));
   }
-  if (direction_ > 0) return noted(lend(view, 1));
-  if (direction_ < 0) return noted(take_back(view));
+  const bool is_turn = steps_in_window_ % options_.steps_per_move == 0;
+  if (direction_ > 0) return noted(lend(view, is_turn ? 1 : 0));
+  if (direction_ < 0 && resting_ == 0) return noted(take_back(view, is_turn));
   return 0;
 }
 
@@ -36,10 +38,11 @@ std::int32_t BoundaryController::lend(const BoundaryView& view, std::uint32_t sl
   return static_cast<std::int32_t>(std::min({slabs, spare, options_.moves_per_step_max}));
 }
 
-std::int32_t BoundaryController::take_back(const BoundaryView& view) const noexcept {
+std::int32_t BoundaryController::take_back(const BoundaryView& view, bool is_turn) const noexcept {
   const std::uint32_t spare = view.kv_slabs - std::min(view.kv_slabs, options_.kv_slabs_min);
-  const std::uint32_t from = kv_has_worth_ ? view.kv_free_slabs : view.kv_idle_slabs;
-  return -static_cast<std::int32_t>(std::min({1U, spare, from}));
+  std::uint32_t slabs = std::min(view.kv_idle_slabs, std::max(1U, view.kv_idle_slabs / 8));
+  if (kv_has_worth_) slabs = is_turn ? std::min(1U, view.kv_free_slabs) : 0;
+  return -static_cast<std::int32_t>(std::min({slabs, spare, options_.moves_per_step_max}));
 }
 
 std::int32_t BoundaryController::noted(std::int32_t slabs) noexcept {
@@ -47,6 +50,7 @@ std::int32_t BoundaryController::noted(std::int32_t slabs) noexcept {
   const std::int32_t sign = slabs > 0 ? 1 : -1;
   if (last_move_ == -sign) ++turns_;
   last_move_ = sign;
+  if (sign > 0) resting_ = options_.rest_steps;
   return slabs;
 }
 

@@ -31,7 +31,8 @@ struct BoundaryOptions {
 };
 
 struct ServeOptions {
-  std::uint32_t running_max = 64;             ///< requests that hold pages at the same time
+  std::uint32_t running_max = 64;                        ///< requests that hold pages at the same time
+  std::uint32_t context_tokens_max = ~std::uint32_t{0};  ///< longer requests are refused
   std::uint32_t prefill_chunk_tokens = 2048;  ///< prompt tokens of one pass, of all requests together
   double watermark = 0.01;                    ///< share of the pages that an admission leaves free
   Preemption preemption = Preemption::recompute;

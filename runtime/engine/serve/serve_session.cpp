@@ -90,7 +90,7 @@ std::optional<ServeResult> ServeSession::all_resident() {
 
 ServeResult ServeSession::adaptive() {
   BoundaryOptions boundary = setting_.options.boundary;
-  boundary.kv_slabs = memory_.slabs / 2;
+  boundary.kv_slabs = std::max(1U, memory_.slabs / 10);  // lending is faster than taking back
   boundary.adaptive = true;
   return run(boundary, false);
 }

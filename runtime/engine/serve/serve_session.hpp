@@ -60,7 +60,7 @@ class ServeSession {
   /// Every expert is resident before the first request, and the rest is the KV cache's. Nothing when that
   /// leaves no slab for it.
   [[nodiscard]] std::optional<ServeResult> all_resident();
-  /// The controller moves the boundary, which begins in the middle.
+  /// The controller moves the boundary, which begins at a tenth for the KV cache.
   [[nodiscard]] ServeResult adaptive();
 
   [[nodiscard]] const ServeMemory& memory() const noexcept { return memory_; }

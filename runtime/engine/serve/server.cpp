@@ -12,8 +12,8 @@ namespace {
 constexpr std::uint64_t idle_step_ns = 100'000;
 /// Steps are to stay so far below the limit on the time between tokens.
 constexpr double step_share_of_limit = 0.8;
-/// A peak of the demand for pages is half forgotten after about 1,400 steps.
-constexpr double demand_kept = 0.9995;
+/// A peak of the demand for pages is half forgotten after about 350 steps.
+constexpr double demand_kept = 0.998;
 
 SlabWorth::Options worth_options(const ServeOptions& options, double copy_ns) {
   SlabWorth::Options worth;
@@ -91,7 +91,8 @@ void Server::take_arrivals() {
     if (request.arrival_ns > now) return;
     if (request.is_over()) continue;
     const RequestId id{static_cast<std::uint32_t>(next_arrival_)};
-    if (kv_.pages_for(request.prompt_tokens + request.output_tokens) > kv_pages_max()) {
+    const std::uint32_t context = request.prompt_tokens + request.output_tokens;
+    if (context > options_.context_tokens_max || kv_.pages_for(context) > kv_pages_max()) {
       end(id, RequestPhase::refused);
       continue;
     }

@@ -22,7 +22,7 @@ void Server::move_boundary() {
   lent_this_step_ = 0;
   if (!options_.boundary.adaptive) return;
   const BoundaryView seen = view();
-  long_wait_steps_ = controller_.is_urgent(seen) ? long_wait_steps_ + 1 : 0;
+  long_wait_steps_ = BoundaryController::is_urgent(seen) ? long_wait_steps_ + 1 : 0;
   result_.long_wait_steps_max = std::max(result_.long_wait_steps_max, long_wait_steps_);
   const std::int32_t slabs = controller_.decide(seen);
   const std::uint32_t before = kv_.slabs();
@@ -40,6 +40,7 @@ bool Server::lend_for_growth() {
   const std::uint32_t experts = loop_.cache().size().cache_slabs - loop_.cache().lent_slabs();
   if (experts <= limits.expert_slabs_min || !boundary_.lend()) return false;
   ++lent_this_step_;
+  controller_.lent();
   note_boundary();
   return true;
 }
@@ -54,8 +55,7 @@ BoundaryView Server::view() {
   const std::uint64_t wanted = std::min(kv_.pages(), with_slack(demand_.pages(), per_slab));
   view.kv_idle_slabs =
       std::min(view.kv_free_slabs, static_cast<std::uint32_t>((kv_.pages() - wanted) / per_slab));
-  view.head_lacks_slabs = static_cast<std::uint32_t>(ceil_div(head_lacks_pages_, per_slab));
-  if (!waiting_.empty()) {
+  if (!waiting_.empty() && head_lacks_pages_ != 0) {
     const std::uint64_t pages = kv_.pages_for(at(waiting_.front()).known_tokens());
     view.head_slabs = static_cast<std::uint32_t>(ceil_div(pages, per_slab));
   }

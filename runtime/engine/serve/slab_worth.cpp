@@ -40,16 +40,16 @@ void SlabWorth::stepped(bool waits_for_pages, std::uint64_t lost_ns, std::uint64
   }
 }
 
-/// Between nothing, when a larger batch costs no time, and the mean, when it gains none. Where the batch has
-/// hardly changed nothing can be said, and half of the mean stands for it.
+/// Between nothing, when a larger batch costs no time, and the mean, when it gains none. The less the batch
+/// has changed, the less can be said, and half of the mean stands for it.
 double SlabWorth::step_growth() const noexcept {
   const double mean_batch = batch_ / decodes_;
-  const double variance = batch_squared_ / decodes_ - mean_batch * mean_batch;
   const double mean_ns = decode_ns_ / decodes_;
-  const double most = mean_ns / mean_batch;
-  if (variance < 0.01 * mean_batch * mean_batch) return most / 2;
+  const double variance = std::max(0.0, batch_squared_ / decodes_ - mean_batch * mean_batch);
   const double covariance = batch_ns_ / decodes_ - mean_batch * mean_ns;
-  return std::clamp(covariance / variance, 0.0, most);
+  const double most = mean_ns / mean_batch;
+  const double doubt = 0.05 * mean_batch * mean_batch;
+  return std::clamp((covariance + doubt * most / 2) / (variance + doubt), 0.0, most);
 }
 
 double SlabWorth::kv_worth(std::uint32_t kv_slabs, double tokens_per_slab) const noexcept {

@@ -21,13 +21,14 @@ struct SlabValues {
 ///   pages    while requests wait for pages: with the tokens of a slab so many more could run; decode steps
 ///            with a larger batch take longer, but less a token. The share of the time in decode steps, times
 ///            the requests a slab holds, times (1 / batch - the growth of a step's time with one more
-///            request, over that time). The growth is the slope of a running regression. Preempted work comes
-///            on top: its share of the time, a slab. While nobody waits, nothing.
+///            request, over that time). The growth is the slope of a running regression, drawn towards half
+///            of the mean. Preempted work comes on top: its share of the time, a slab. While nobody waits,
+///            nothing.
 /// One thread, no allocation.
 class SlabWorth {
  public:
   struct Options {
-    double half_life_steps = 64;
+    double half_life_steps = 512;
     double copy_ns = 0;  ///< of one expert over the link
     /// Slabs over which a slope is taken.
     std::uint32_t span_slabs = 8;

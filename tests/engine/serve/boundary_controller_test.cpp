@@ -16,6 +16,7 @@ ControllerOptions options() {
   options.moves_per_step_max = 4;
   options.window_steps = 8;
   options.agreeing_windows = 2;
+  options.rest_steps = 16;
   return options;
 }
 
@@ -101,26 +102,40 @@ TEST(BoundaryController, ALongPromptIsMovedForWithinTheStatedSteps) {
     BoundaryController controller(options());
     std::uint32_t kv = 20;
     std::uint32_t steps = 0;
-    for (std::uint32_t left = lacks; left > 0; ++steps) {
+    for (; kv < 20 + lacks; ++steps) {
       BoundaryView now = view(kv);
-      now.head_lacks_slabs = left;
       now.head_slabs = 20 + lacks;
       // Whatever the experts are worth.
       now.expert_gain = now.expert_loss = 100;
       const std::int32_t slabs = controller.decide(now);
       ASSERT_GT(slabs, 0);
       kv += static_cast<std::uint32_t>(slabs);
-      left -= static_cast<std::uint32_t>(slabs);
     }
-    EXPECT_EQ(steps, BoundaryController::steps_until_moved(lacks, options())) << lacks;
+    EXPECT_EQ(kv, 20 + lacks);
+    EXPECT_EQ(steps, BoundaryController::steps_until_moved(20 + lacks, 20, options())) << lacks;
   }
+}
+
+TEST(BoundaryController, TakesNothingBackForAWhileAfterItHasLent) {
+  BoundaryController controller(options());
+  std::uint32_t steps = 0;
+  for (; steps < 100; ++steps) {
+    BoundaryView now = view(50);
+    now.expert_gain = now.expert_loss = 1;
+    now.kv_free_slabs = now.kv_idle_slabs = 20;
+    if (steps == 40) controller.lent();
+    const std::int32_t slabs = controller.decide(now);
+    // Two windows of eight steps agree first.
+    EXPECT_EQ(slabs < 0, steps >= 15 && (steps < 40 || steps >= 55)) << steps;
+    EXPECT_GE(slabs, -4);
+  }
+  EXPECT_EQ(controller.turns(), 2U);
 }
 
 TEST(BoundaryController, AShortPromptWaitsForTheComparison) {
   BoundaryController controller(options());
   BoundaryView now = view(20);
-  now.head_lacks_slabs = 2;
-  now.head_slabs = 3;
+  now.head_slabs = 20;
   EXPECT_EQ(controller.decide(now), 0);
 }
 

@@ -29,7 +29,8 @@ TEST(RoutingRows, ARequestGoesOnWithTheNextSequenceWhereOneEnds) {
   const SequenceInfo& first = recorded.sequences()[2];
   const SequenceInfo& second = recorded.sequences()[5];
   ASSERT_EQ(rows.size(), first.tokens + second.tokens);
-  for (std::uint32_t p = 0; p < first.tokens; ++p) EXPECT_EQ(rows.row(RequestId{0}, p), first.first_token + p);
+  for (std::uint32_t p = 0; p < first.tokens; ++p)
+    EXPECT_EQ(rows.row(RequestId{0}, p), first.first_token + p);
   for (std::uint32_t p = 0; p < second.tokens; ++p)
     EXPECT_EQ(rows.row(RequestId{0}, first.tokens + p), second.first_token + p);
   // And round again.

@@ -45,8 +45,7 @@ TEST(Server, TheFirstTokenComesWithTheLastChunkOfThePrompt) {
 
 TEST(Server, NobodyOvertakesInTheQueue) {
   // The second does not fit beside the first, the third would.
-  const ServingOutcome outcome =
-      serve(plan_of({request(0, 150, 30), request(1, 200, 2), request(2, 10, 2)}));
+  const ServingOutcome outcome = serve(plan_of({request(0, 150, 30), request(1, 200, 2), request(2, 10, 2)}));
   ASSERT_FALSE(outcome.wrong) << *outcome.wrong;
   const auto& requests = outcome.result.requests;
   EXPECT_LE(requests[0].first_token_ns, requests[1].first_token_ns);
@@ -55,8 +54,7 @@ TEST(Server, NobodyOvertakesInTheQueue) {
 }
 
 TEST(Server, WhatIsLongerThanTheKvCacheCanEverBeIsRefusedAndHoldsUpNobody) {
-  const ServingOutcome outcome =
-      serve(plan_of({request(0, 3 * slab_tokens, 5), request(1, 50, 5)}));
+  const ServingOutcome outcome = serve(plan_of({request(0, 3 * slab_tokens, 5), request(1, 50, 5)}));
   EXPECT_EQ(outcome.result.requests[0].phase, RequestPhase::refused);
   EXPECT_EQ(outcome.result.requests[1].phase, RequestPhase::finished);
 }
@@ -67,7 +65,8 @@ TEST(Server, EqualBlocksOfPromptsAreComputedOnce) {
   const ServingOutcome outcome = serve(plan_of(requests));
   ASSERT_FALSE(outcome.wrong) << *outcome.wrong;
   EXPECT_EQ(outcome.result.requests[0].cached_tokens, 0U);
-  EXPECT_EQ(outcome.result.requests[1].cached_tokens, 96U);  // whole pages, and one token at least is computed
+  EXPECT_EQ(outcome.result.requests[1].cached_tokens,
+            96U);  // whole pages, and one token at least is computed
   EXPECT_LT(outcome.result.requests[1].first_token_ns - outcome.result.requests[1].arrival_ns,
             outcome.result.requests[0].first_token_ns);
 }
@@ -95,7 +94,7 @@ TEST(Server, ASuddenLongPromptIsAdmittedWithinTheControllersBound) {
     const ServingOutcome outcome = serve(plan);
     ASSERT_FALSE(outcome.wrong) << *outcome.wrong;
     const std::uint32_t bound =
-        BoundaryController::steps_until_moved(slabs, plan.options.boundary.controller);
+        BoundaryController::steps_until_moved(slabs, 2, plan.options.boundary.controller);
     EXPECT_GT(outcome.result.long_wait_steps_max, 0U);
     EXPECT_LE(outcome.result.long_wait_steps_max, bound) << slabs;
     EXPECT_EQ(outcome.result.requests[1].phase, RequestPhase::finished);
