@@ -4,6 +4,9 @@ namespace prophet {
 
 void add_serve_options(CLI::App& command, ServeSetup& setup) {
   add_trace_options(command, setup.source);
+  command.add_option("--scenario", setup.scenario,
+                     "A: chatbot, Qwen1.5-MoE; B: batch inference, DeepSeek-MoE; C: high throughput, "
+                     "Switch-Base; model, synthetic routing, memory, batch and load of that, unless given");
   command
       .add_option("--requests", setup.requests,
                   "Request trace: Azure's CSV or Mooncake's JSON lines (see docs/serving.md)")

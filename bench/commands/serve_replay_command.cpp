@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "bench/commands/commands.hpp"
+#include "bench/commands/serve_scenario.hpp"
 #include "bench/commands/serve_setup.hpp"
 #include "bench/report/provenance.hpp"
 #include "bench/report/serve_rows.hpp"
@@ -90,7 +91,10 @@ void add_serve_replay_command(CLI::App& app) {
       "Serve recorded requests with continuous batching, experts and KV cache sharing one memory");
   const auto setup = std::make_shared<ServeSetup>();
   add_serve_options(*command, *setup);
-  command->callback([setup] { serve_replay(*setup); });
+  command->callback([setup, command] {
+    apply_scenario(*command, *setup);
+    serve_replay(*setup);
+  });
 }
 
 }  // namespace prophet

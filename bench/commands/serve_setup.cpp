@@ -5,6 +5,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "bench/commands/serve_scenario.hpp"
 #include "bench/report/provenance.hpp"
 #include "prophet/error.hpp"
 #include "prophet/limits.hpp"
@@ -105,7 +106,8 @@ std::unique_ptr<LoadedServe> load_serve(const ServeSetup& setup) {
   check_writable(setup.csv_path);
   auto loaded = std::make_unique<LoadedServe>();
   loaded->requests = choose_requests(setup);
-  loaded->source = load_trace_to_replay(setup.source, false, setup.seed);
+  loaded->source = setup.scenario.empty() ? load_trace_to_replay(setup.source, false, setup.seed)
+                                          : synthesise_scenario(setup);
   loaded->session = std::make_unique<ServeSession>(loaded->source.trace, loaded->source.split.test,
                                                    loaded->requests, setting_of(setup, loaded->source));
   return loaded;
@@ -117,14 +119,14 @@ std::string serve_preamble(const ServeSetup& setup, const LoadedServe& loaded) {
   const double span_s = static_cast<double>(loaded.requests.back().arrival_ns) / 1e9 / setup.load;
   std::string text = fmt::format(
       "requests  {}: {} requests in {:.1f} s, arrivals {} times as fast as recorded\n"
-      "routing   {}: {} sequences, stitched; prefill routing: {}\n"
+      "routing   {}{}: {} sequences, stitched; prefill routing: {}\n"
       "model     {}{}: {} MoE layers x {} experts, top-{}; an expert is {:.3f} MB\n"
       "device    {}: all times are SIMULATED; link {:.2f} GB/s as measured on it\n",
       setup.requests, loaded.requests.size(), span_s, setup.load, setup.source.trace,
-      loaded.source.split.test.size(), setup.prefill_routing, loaded.source.sizes_only ? "the sizes of " : "",
-      loaded.source.model.name, w.grid.layers, w.grid.experts, w.top_k,
-      static_cast<double>(w.expert_bytes) / 1e6, loaded.session->device_info().name,
-      memory.link_bytes_per_s / 1e9);
+      loaded.source.trace.provenance().synthetic ? ", SYNTHETIC" : "", loaded.source.split.test.size(),
+      setup.prefill_routing, loaded.source.sizes_only ? "the sizes of " : "", loaded.source.model.name,
+      w.grid.layers, w.grid.experts, w.top_k, static_cast<double>(w.expert_bytes) / 1e6,
+      loaded.session->device_info().name, memory.link_bytes_per_s / 1e9);
   text += fmt::format(
       "memory    {:.2f} GB: {:.2f} GB always resident, {} staging slabs, {} slabs of {:.3f} MB that {} "
       "experts "
@@ -144,6 +146,8 @@ nlohmann::json serve_provenance(const ServeSetup& setup, const LoadedServe& load
   add_device_provenance(provenance, loaded.session->device_info());
   const ServeMemory& memory = loaded.session->memory();
   const ServeSetting& setting = loaded.session->setting();
+  provenance["scenario"] = nullptr;
+  if (!setup.scenario.empty()) provenance["scenario"] = setup.scenario;
   provenance["requests"] = setup.requests;
   provenance["requests_served"] = loaded.requests.size();
   provenance["requests_skipped"] = setup.skip_requests;

@@ -16,6 +16,7 @@ namespace prophet {
 /// The options of `serve-replay`.
 struct ServeSetup {
   TraceSetup source;
+  std::string scenario;  ///< empty: the options say everything
   std::string requests;
   std::uint64_t skip_requests = 0;
   std::uint64_t requests_max = 300;
