@@ -51,6 +51,7 @@ int run(int argc, char** argv) {
   prophet::add_eval_predictor_command(app);
   prophet::add_calibrate_command(app);
   prophet::add_sweep_command(app);
+  prophet::add_serve_replay_command(app);
   prophet::add_curve_command(app);
   prophet::add_headroom_command(app);
   prophet::add_measure_command(app);

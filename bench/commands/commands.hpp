@@ -16,6 +16,7 @@ void add_headroom_command(CLI::App& app);
 void add_measure_command(CLI::App& app);
 void add_perplexity_command(CLI::App& app);
 void add_replay_command(CLI::App& app);
+void add_serve_replay_command(CLI::App& app);
 void add_sweep_command(CLI::App& app);
 void add_trace_command(CLI::App& app);
 void add_train_predictor_command(CLI::App& app);

@@ -38,6 +38,8 @@ class ReplayedModel final : public StepModel {
   void end(std::span<const StepToken> tokens, StreamId compute) override;
   [[nodiscard]] std::uint64_t outputs_checksum(std::uint32_t tokens) override;
   [[nodiscard]] std::uint64_t device_bytes() const noexcept override;
+  /// The always-resident weights of all layers.
+  [[nodiscard]] BufferView resident_weights() const noexcept { return dense_.view(); }
   [[nodiscard]] std::unique_ptr<CapturedSteps> captured_steps(Device& device, const HostStore& store,
                                                               const SlabMemory& slabs, std::uint32_t tokens,
                                                               bool verify) override;

@@ -39,6 +39,7 @@ StepLoop::StepLoop(Device& device, const HostStore& store, StepModel& model, con
     miss.fills_queued_max = std::min(miss.fills_queued_max, options.transfer.queued_prefetches_max);
     elsewhere_ = std::make_unique<ComputedElsewhere>(device, store, model, slabs_, miss);
   }
+  if (options_.lends_slabs) lender_.emplace(device, cache_, transfers_);
   deferred_.reserve(workload_.grid.experts);
   metrics_.layers.resize(workload_.grid.layers);
   metrics_.forecast_layers.resize(workload_.grid.layers);
@@ -46,6 +47,16 @@ StepLoop::StepLoop(Device& device, const HostStore& store, StepModel& model, con
 
 void StepLoop::expect_steps(std::uint64_t steps) {
   metrics_.step_ns.reserve(steps);
+}
+
+std::optional<SlabId> StepLoop::lend_slab() {
+  const std::optional<SlabId> slab = lender_->lend(compute_.id());
+  if (slab) left(cache_.evicted_by_lend());
+  return slab;
+}
+
+void StepLoop::take_back_slab(SlabId slab) {
+  lender_->take_back(slab, compute_.id());
 }
 
 void StepLoop::preload() {
@@ -59,8 +70,8 @@ void StepLoop::preload(std::span<const ExpertIndex> experts) {
     const ExpertIndex next = workload_.grid.index(LayerId{l}, ExpertId{workload_.grid.experts - 1});
     const auto of_layer =
         static_cast<std::size_t>(std::upper_bound(experts.begin(), experts.end(), next) - experts.begin());
-    const std::uint32_t room =
-        options_.cache.cache_slabs - std::min(options_.cache.cache_slabs, cache_.occupied_slabs());
+    const std::uint32_t unlent = options_.cache.cache_slabs - cache_.lent_slabs();
+    const std::uint32_t room = unlent - std::min(unlent, cache_.occupied_slabs());
     const auto wanted = experts.first(std::min<std::size_t>(room, of_layer));
     experts = experts.subspan(of_layer);
     if (wanted.empty()) continue;

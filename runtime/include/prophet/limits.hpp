@@ -28,6 +28,13 @@ inline constexpr std::uint64_t xz_decoder_bytes_max = 80ULL << 20;
 inline constexpr std::uint32_t npz_entries_max = 64;
 inline constexpr std::uint32_t npy_dimensions_max = 8;
 
+// Request traces.
+inline constexpr std::uint64_t requests_max = 1ULL << 24;
+/// Of a prompt, and of what is generated for it.
+inline constexpr std::uint32_t request_tokens_max = 1U << 24;
+/// Ten years from the first request to the last.
+inline constexpr std::uint64_t request_span_ms_max = 10ULL * 365 * 24 * 3600 * 1000;
+
 // Synthetic traces.
 inline constexpr std::uint32_t synth_sequence_tokens_max = 1U << 20;
 inline constexpr double synth_zipf_exponent_max = 4;
