@@ -124,9 +124,9 @@ class ClockedPredictor final : public Predictor {
     const Within predictor(clock_, Part::predictor);
     inner_.observe(lane, layer, experts);
   }
-  void prepare(LayerId made_at, std::uint32_t lookahead_layers) override {
+  void prepare(LayerId made_at, LayerId target) override {
     const Within predictor(clock_, Part::predictor);
-    inner_.prepare(made_at, lookahead_layers);
+    inner_.prepare(made_at, target);
   }
   [[nodiscard]] bool forecast(LayerId made_at, LayerId target, std::span<float> probability) override {
     const Within predictor(clock_, Part::predictor);
