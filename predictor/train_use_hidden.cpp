@@ -20,6 +20,8 @@ constexpr double mean_kept = 0.9;  ///< as descent::adam has it
 constexpr float square_kept = 0.99F;
 constexpr float hidden_decay = 0.4F;  ///< of w1 and w2, a step, times the learning rate
 constexpr float matrix_decay = 0.5F;
+/// Of what the features of the drawn tokens may take while a layer learns.
+constexpr std::size_t features_bytes_max = 256UL << 20;
 constexpr float inputs_left_out = 0.3F;  ///< by chance, while it learns
 constexpr float units_left_out = 0.4F;
 constexpr float first_w2 = 0.05F;
@@ -44,6 +46,11 @@ std::vector<TaughtToken> draw_tokens(const TrainingSet& training, std::uint64_t 
   return drawn;
 }
 
+std::uint64_t tokens_within(const UseTraining& options, std::uint32_t experts) {
+  return std::min<std::uint64_t>(options.hidden_passes_max / epochs_min,
+                                 features_bytes_max / (experts * sizeof(UseFeatures)));
+}
+
 std::uint64_t epochs_of(const UseTraining& options, std::size_t tokens) {
   const std::uint64_t bounded = options.hidden_passes_max / std::max<std::uint64_t>(1, tokens);
   return std::min<std::uint64_t>(options.hidden_epochs, std::max(epochs_min, bounded));
@@ -62,16 +69,17 @@ class HiddenTraining {
         layer_(layer),
         model_(model),
         random_(options.seed * 1000003 + layer.value),
-        tokens_(draw_tokens(training, options.hidden_passes_max / epochs_min, random_)),
+        tokens_(draw_tokens(training, tokens_within(options, model.grid.experts), random_)),
         epochs_(epochs_of(options, tokens_.size())),
         values_(2 * std::size_t{model.grid.experts}),
-        bias_values_(values_),
-        bias_(bias_values_),
+        bias_(values_),
+        weights_(values_of(model.weights[layer.index()])),
         matrix_(part_of(model.matrix, model.grid, layer)),
         w1_(part_of(model.hidden.w1, model.grid, layer)),
         b1_(part_of(model.hidden.b1, model.grid, layer)),
         w2_(part_of(model.hidden.w2, model.grid, layer)),
         learnt_bias_(bias_),
+        learnt_weights_(weights_),
         learnt_matrix_(matrix_),
         learnt_w1_(w1_),
         learnt_b1_(b1_),
@@ -100,26 +108,37 @@ class HiddenTraining {
         step(epoch * batches + batch, epochs_ * batches);
       }
     }
+    model_.weights[layer_.index()] = weights();
     for (std::uint32_t e = 0; e < model_.grid.experts; ++e)
       model_.bias[model_.grid.index(layer_, ExpertId{e}).index()] = {bias_[e],
                                                                      bias_[model_.grid.experts + e]};
   }
 
  private:
-  /// What the features say of each token, which no epoch changes, into by_features_.
+  static std::vector<float> values_of(const UseWeights& weights) {
+    std::vector<float> values(weights.next.begin(), weights.next.end());
+    values.insert(values.end(), weights.later.begin(), weights.later.end());
+    return values;
+  }
+  [[nodiscard]] UseWeights weights() const {
+    UseWeights weights;
+    std::copy_n(weights_.begin(), use_features, weights.next.begin());
+    std::copy_n(weights_.begin() + use_features, use_features, weights.later.begin());
+    return weights;
+  }
+
+  /// Those of each token, into features_.
   void read_features() {
     const std::uint32_t experts = model_.grid.experts;
-    by_features_.reserve(tokens_.size() * values_);
+    features_.reserve(tokens_.size() * experts);
     LayerUses uses(experts);
     for (const TaughtToken& taught : tokens_) {
       if (taught.token == 0) uses.forget();
       training_.choices(row_of(taught), layer_, chosen_);
       uses.add(chosen_);
-      for (const UseFeatures* const weights : {&model_.next_weights, &model_.later_weights}) {
-        for (std::uint32_t e = 0; e < experts; ++e) {
-          const float popularity = model_.popularity[model_.grid.index(layer_, ExpertId{e}).index()];
-          by_features_.push_back(weigh(*weights, uses.features(ExpertId{e}, popularity)));
-        }
+      for (std::uint32_t e = 0; e < experts; ++e) {
+        const float popularity = model_.popularity[model_.grid.index(layer_, ExpertId{e}).index()];
+        features_.push_back(uses.features(ExpertId{e}, popularity));
       }
     }
   }
@@ -138,7 +157,7 @@ class HiddenTraining {
       odds_[e] = share * (logistic(odds_[e]) - outcomes_.next[e]);
       odds_[experts + e] = share * (logistic(odds_[experts + e]) - outcomes_.later[e]);
     }
-    pass_back();
+    pass_back(taught);
   }
 
   /// What is known when the layer has just run, as UseEstimator knows it: the layers behind it are still
@@ -160,8 +179,13 @@ class HiddenTraining {
 
   void pass_forward(std::uint32_t taught) {
     constexpr float scale = 1.0F / (1.0F - units_left_out);
-    const float* const said = by_features_.data() + taught * values_;
-    for (std::size_t i = 0; i < values_; ++i) odds_[i] = said[i] + bias_[i];
+    const std::uint32_t experts = model_.grid.experts;
+    const UseWeights by = weights();
+    for (std::uint32_t e = 0; e < experts; ++e) {
+      const UseFeatures& x = features_[std::size_t{taught} * experts + e];
+      odds_[e] = weigh(by.next, x) + bias_[e];
+      odds_[experts + e] = weigh(by.later, x) + bias_[experts + e];
+    }
     std::copy(b1_.begin(), b1_.end(), units_.begin());
     for (const Input& input : inputs_) {
       descent::add(units_.data(), w1_.data() + input.number * units_.size(), input.value, units_.size());
@@ -176,9 +200,16 @@ class HiddenTraining {
   }
 
   /// odds_ are errors by now.
-  void pass_back() {
+  void pass_back(std::uint32_t taught) {
     constexpr float scale = 1.0F / (1.0F - units_left_out);
     descent::add(learnt_bias_.gradient.data(), odds_.data(), 1.0F, values_);
+    const std::uint32_t experts = model_.grid.experts;
+    for (std::uint32_t e = 0; e < experts; ++e) {
+      const UseFeatures& x = features_[std::size_t{taught} * experts + e];
+      descent::add(learnt_weights_.gradient.data(), x.data(), odds_[e], use_features);
+      descent::add(learnt_weights_.gradient.data() + use_features, x.data(), odds_[experts + e],
+                   use_features);
+    }
     for (std::size_t j = 0; j < units_.size(); ++j) {
       unit_errors_[j] = 0;
       if (!(units_[j] > 0)) continue;
@@ -203,7 +234,7 @@ class HiddenTraining {
     by.square_kept = square_kept;
     by.mean_rate = static_cast<float>(rate / (1 - std::pow(mean_kept, steps)));
     by.square_scale = static_cast<float>(1 / (1 - std::pow(double{square_kept}, steps)));
-    for (Learnt* part : {&learnt_bias_, &learnt_b1_}) part->step(by);
+    for (Learnt* part : {&learnt_bias_, &learnt_weights_, &learnt_b1_}) part->step(by);
     by.shrink = static_cast<float>(rate) * hidden_decay;
     for (Learnt* part : {&learnt_w1_, &learnt_w2_}) part->step(by);
     by.shrink = static_cast<float>(rate) * matrix_decay;
@@ -225,15 +256,16 @@ class HiddenTraining {
   Random random_;
   std::vector<TaughtToken> tokens_;  ///< each sequence's one behind the other
   std::uint64_t epochs_;
-  std::size_t values_;              ///< two for each expert of the layer
-  std::vector<float> by_features_;  ///< [tokens, values]
-  std::vector<float> bias_values_;
-  std::span<float> bias_;    ///< [values]
-  std::span<float> matrix_;  ///< [layers, experts, values]: the inputs of lag 0
-  std::span<float> w1_;      ///< [inputs, units]
-  std::span<float> b1_;      ///< [units]
-  std::span<float> w2_;      ///< [units, values]
+  std::size_t values_;                 ///< two for each expert of the layer
+  std::vector<UseFeatures> features_;  ///< [tokens, experts]
+  std::vector<float> bias_;            ///< [values]
+  std::vector<float> weights_;         ///< [2, features]
+  std::span<float> matrix_;            ///< [layers, experts, values]: the inputs of lag 0
+  std::span<float> w1_;                ///< [inputs, units]
+  std::span<float> b1_;                ///< [units]
+  std::span<float> w2_;                ///< [units, values]
   Learnt learnt_bias_;
+  Learnt learnt_weights_;
   Learnt learnt_matrix_;
   Learnt learnt_w1_;
   Learnt learnt_b1_;

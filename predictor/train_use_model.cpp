@@ -40,9 +40,9 @@ std::vector<float> count_popularity(const TrainingSet& training) {
 }
 
 /// The weights that all experts of all layers share, by plain stochastic gradients on some of the tokens.
-void train_features(const TrainingSet& training, const UseTraining& options, UseModel& model) {
+UseWeights train_features(const TrainingSet& training, const UseTraining& options, const UseModel& model) {
   Random random(options.seed);
-  model.next_weights = model.later_weights = {-0.5F, 0.0F, 0.7F};
+  UseWeights weights{{-0.5F, 0.0F, 0.7F}, {-0.5F, 0.0F, 0.7F}};
   std::vector<ExpertId> chosen(model.top_k);
   for (std::uint32_t epoch = 0; epoch < feature_epochs; ++epoch) {
     const float rate = feature_rate / static_cast<float>(1 + 3 * epoch);
@@ -58,16 +58,17 @@ void train_features(const TrainingSet& training, const UseTraining& options, Use
         for (std::uint32_t e = 0; e < model.grid.experts; ++e) {
           const UseFeatures x =
               uses.features(ExpertId{e}, model.popularity[model.grid.index(layer, ExpertId{e}).index()]);
-          const float off_next = logistic(weigh(model.next_weights, x)) - outcomes.next[e];
-          const float off_later = logistic(weigh(model.later_weights, x)) - outcomes.later[e];
+          const float off_next = logistic(weigh(weights.next, x)) - outcomes.next[e];
+          const float off_later = logistic(weigh(weights.later, x)) - outcomes.later[e];
           for (std::size_t i = 0; i < use_features; ++i) {
-            model.next_weights[i] -= rate * off_next * x[i];
-            model.later_weights[i] -= rate * off_later * x[i];
+            weights.next[i] -= rate * off_next * x[i];
+            weights.later[i] -= rate * off_later * x[i];
           }
         }
       }
     }
   }
+  return weights;
 }
 
 /// Everything of one target layer: biases, and what the sources' choices add. Adagrad, token by token.
@@ -129,11 +130,12 @@ class LayerTraining {
   /// odds_ becomes the error of each prediction.
   void predict() {
     const std::uint32_t experts = model_.grid.experts;
+    const UseWeights& weights = model_.weights[layer_.index()];
     for (std::uint32_t e = 0; e < experts; ++e) {
       const std::size_t at = model_.grid.index(layer_, ExpertId{e}).index();
       const UseFeatures x = uses_.features(ExpertId{e}, model_.popularity[at]);
-      odds_[e] = weigh(model_.next_weights, x) + model_.bias[at].next;
-      odds_[experts + e] = weigh(model_.later_weights, x) + model_.bias[at].later;
+      odds_[e] = weigh(weights.next, x) + model_.bias[at].next;
+      odds_[experts + e] = weigh(weights.later, x) + model_.bias[at].later;
     }
     const float* const matrix = model_.added(layer_, 0, ExpertId{0}).data();
     for (const std::size_t source : sources_) {
@@ -234,7 +236,7 @@ UseModel train_use_model(const TrainingSet& training, const UseTraining& options
                 "training of a use model: 0 epochs, threads or tokens to come, expected 1 or more");
   UseModel model = empty_model(training, options);
   model.popularity = count_popularity(training);
-  train_features(training, options, model);
+  model.weights.assign(model.grid.layers, train_features(training, options, model));
   train_layers(training, options, model, progress);
   return model;
 }

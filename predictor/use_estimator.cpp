@@ -74,11 +74,12 @@ void UseEstimator::take_from_next(LayerId layer) {
 void UseEstimator::add_lane(LaneId lane, LayerId layer) {
   const std::uint32_t experts = model_.grid.experts;
   const LayerUses& uses = uses_[lane.index() * model_.grid.layers + layer.index()];
+  const UseWeights& weights = model_.weights[layer.index()];
   for (std::uint32_t e = 0; e < experts; ++e) {
     const std::size_t at = model_.grid.index(layer, ExpertId{e}).index();
     const UseFeatures x = uses.features(ExpertId{e}, model_.popularity[at]);
-    odds_[e] = weigh(model_.next_weights, x) + model_.bias[at].next;
-    odds_[experts + e] = weigh(model_.later_weights, x) + model_.bias[at].later;
+    odds_[e] = weigh(weights.next, x) + model_.bias[at].next;
+    odds_[experts + e] = weigh(weights.later, x) + model_.bias[at].later;
   }
   const LayerId first = model_.first_source(layer);
   for (std::uint32_t s = 0; s < model_.source_layers; ++s) {

@@ -18,6 +18,13 @@ struct UseOdds {
   float later = 0;
 };
 
+/// What the features of an expert's uses weigh in the two.
+struct UseWeights {
+  UseFeatures next{};
+  UseFeatures later{};
+  friend bool operator==(const UseWeights&, const UseWeights&) = default;
+};
+
 /// What was learnt of how a model's routers repeat themselves. The log odds of each expert of a target layer
 /// are the sum of its features' weights, its bias, one weight for each expert that the latest token chose in
 /// the layers around the target, and what a hidden layer adds, if there is one. A value.
@@ -25,10 +32,9 @@ struct UseModel {
   ExpertGrid grid;
   std::uint32_t top_k = 0;
   std::uint32_t source_layers = 0;  ///< how many layers around a target speak for it; 1 to grid.layers
-  UseFeatures next_weights{};
-  UseFeatures later_weights{};
-  std::vector<float> popularity;  ///< [grid.size()] share of training tokens that chose it, in (0, 1)
-  std::vector<UseOdds> bias;      ///< [grid.size()]
+  std::vector<UseWeights> weights;  ///< [layers]; all the same where there is no hidden layer
+  std::vector<float> popularity;    ///< [grid.size()] share of training tokens that chose it, in (0, 1)
+  std::vector<UseOdds> bias;        ///< [grid.size()]
   /// [layers, source_layers, experts, 2, experts]: of a target layer and an expert chosen in one of its
   /// sources, what it adds to the log odds of each of the target's experts: `next` first, then `later`.
   std::vector<float> matrix;
@@ -39,7 +45,7 @@ struct UseModel {
     return std::size_t{grid.layers} * source_layers * grid.experts * 2 * grid.experts;
   }
   [[nodiscard]] static std::size_t other_parameters(ExpertGrid grid) noexcept {
-    return 2 * use_features + 3 * std::size_t{grid.size()};
+    return std::size_t{grid.layers} * 2 * use_features + 3 * std::size_t{grid.size()};
   }
   [[nodiscard]] std::size_t parameters() const noexcept {
     return other_parameters(grid) + matrix_parameters(grid, source_layers) +

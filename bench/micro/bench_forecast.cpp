@@ -83,6 +83,7 @@ UseModel drawn_uses(std::uint32_t units) {
   model.source_layers = sample.layers;
   model.popularity.assign(sample.size(),
                           static_cast<float>(sample_top_k) / static_cast<float>(sample.experts));
+  model.weights.resize(sample.layers);
   model.bias.resize(sample.size());
   model.matrix.resize(std::size_t{sample.layers} * sample.size() * values);
   model.hidden.units = units;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "predictor/mlp/mlp_model.hpp"
@@ -42,7 +43,7 @@ struct MlpTensors {
 }
 
 struct UseTensors {
-  NeededTensor weights;  ///< of the features: next, then later
+  NeededTensor weights;  ///< of the features: next, then later; of each layer where there is a hidden one
   NeededTensor popularity;
   NeededTensor bias;
   NeededTensor matrix;
@@ -54,7 +55,9 @@ struct UseTensors {
   const std::uint64_t layers = grid.layers;
   const std::uint64_t experts = grid.experts;
   const std::uint64_t units = plan.hidden_units;
-  return {{"use.weights", TensorDtype::f32, {2, use_features}},
+  std::vector<std::uint64_t> weights{2, use_features};
+  if (units != 0) weights.insert(weights.begin(), layers);
+  return {{"use.weights", TensorDtype::f32, std::move(weights)},
           {"use.popularity", TensorDtype::f32, {layers, experts}},
           {"use.bias", TensorDtype::f32, {layers, experts, 2}},
           {"use.matrix", TensorDtype::f32, {layers, plan.source_layers, experts, 2, experts}},

@@ -169,6 +169,18 @@ UseHidden read_hidden(Tensors& tensors, const UseTensors& needed, std::uint32_t 
   return hidden;
 }
 
+/// [layers or 1, 2, features] of a file, the one of all layers given to each.
+std::vector<UseWeights> weights_of_layers(std::span<const float> values, std::uint32_t layers) {
+  constexpr std::size_t of_layer = 2 * use_features;
+  std::vector<UseWeights> weights(layers);
+  for (std::uint32_t l = 0; l < layers; ++l) {
+    const auto next = values.begin() + static_cast<std::ptrdiff_t>(l * of_layer % values.size());
+    std::copy_n(next, use_features, weights[l].next.begin());
+    std::copy_n(next + use_features, use_features, weights[l].later.begin());
+  }
+  return weights;
+}
+
 UsePlan read_use_plan(const JsonFields& fields, const MlpShape& shape) {
   UsePlan plan;
   plan.source_layers = fields.count("use_source_layers", 0, shape.grid.layers);
@@ -186,8 +198,7 @@ std::shared_ptr<const UseModel> read_use(Tensors& tensors, const MlpShape& shape
   model->top_k = shape.top_k;
   model->source_layers = plan.source_layers;
   const auto weights = tensors.take<float>(needed.weights);
-  std::copy_n(weights.begin(), use_features, model->next_weights.begin());
-  std::copy_n(weights.begin() + use_features, use_features, model->later_weights.begin());
+  model->weights = weights_of_layers(weights, shape.grid.layers);
   model->popularity = tensors.take<float>(needed.popularity);
   model->bias = tensors.take<UseOdds>(needed.bias);
   model->matrix = tensors.take<float>(needed.matrix);

@@ -93,8 +93,12 @@ std::vector<std::byte> predictor_file_bytes(const TrainedPredictor& trained) {
   if (trained.use != nullptr) {
     const UseModel& use = *trained.use;
     const UseTensors of_use = tensors_of(use.grid, {use.source_layers, use.hidden.units});
-    std::vector<float> weights(use.next_weights.begin(), use.next_weights.end());
-    weights.insert(weights.end(), use.later_weights.begin(), use.later_weights.end());
+    std::vector<float> weights;
+    for (const UseWeights& of_layer :
+         std::span(use.weights).first(use.hidden.units != 0 ? use.grid.layers : 1)) {
+      weights.insert(weights.end(), of_layer.next.begin(), of_layer.next.end());
+      weights.insert(weights.end(), of_layer.later.begin(), of_layer.later.end());
+    }
     writer.add(of_use.weights, bytes_of(weights));
     writer.add(of_use.popularity, bytes_of(use.popularity));
     writer.add(of_use.bias, bytes_of(use.bias));

@@ -38,8 +38,7 @@ void expect_same_bits(const UseModel& a, const UseModel& b) {
   EXPECT_EQ(a.hidden.w1, b.hidden.w1);
   EXPECT_EQ(a.hidden.b1, b.hidden.b1);
   EXPECT_EQ(a.hidden.w2, b.hidden.w2);
-  EXPECT_EQ(a.next_weights, b.next_weights);
-  EXPECT_EQ(a.later_weights, b.later_weights);
+  EXPECT_EQ(a.weights, b.weights);
   ASSERT_EQ(a.bias.size(), b.bias.size());
   for (std::size_t i = 0; i < a.bias.size(); ++i) {
     EXPECT_EQ(a.bias[i].next, b.bias[i].next);

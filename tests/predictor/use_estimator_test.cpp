@@ -20,6 +20,7 @@ UseModel biased(std::array<UseOdds, 4> odds) {
   model.top_k = 1;
   model.source_layers = 2;
   model.popularity.assign(grid.size(), 0.25F);
+  model.weights.resize(grid.layers);
   model.bias.resize(grid.size());
   for (std::size_t e = 0; e < odds.size(); ++e) model.bias[e] = odds[e];
   model.matrix.resize(std::size_t{grid.layers} * model.source_layers * grid.experts * 2 * grid.experts);

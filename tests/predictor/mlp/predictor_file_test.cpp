@@ -66,7 +66,7 @@ TEST_F(PredictorFile, KeepsEveryNumber) {
   EXPECT_EQ(back.learnt_from, trained.learnt_from);
   ASSERT_NE(back.use, nullptr);
   EXPECT_EQ(back.use->matrix, trained.use->matrix);
-  EXPECT_EQ(back.use->next_weights, trained.use->next_weights);
+  EXPECT_EQ(back.use->weights, trained.use->weights);
   EXPECT_EQ(back.use->hidden.units, 8U);
   EXPECT_EQ(back.use->hidden.w1, trained.use->hidden.w1);
   EXPECT_EQ(back.use->hidden.b1, trained.use->hidden.b1);
