@@ -1,5 +1,6 @@
 // Operations of a live model with wrong shapes are refused by name, and nothing is written.
 #include <limits>
+#include <type_traits>
 
 #include "runtime/device/handles.hpp"
 #include "runtime/device/make_device.hpp"
@@ -299,6 +300,7 @@ TEST(SimDevice, RefusesWhatItHasNothingToComputeWith) {
   const Stream stream(*sim, StreamRole::compute);
   const SoundOps ops(*sim);
   for_each_sound(ops, [&](const auto& op) {
+    if constexpr (SimulatedModelOp<std::decay_t<decltype(op)>>) return;
     try {
       sim->launch(stream.id(), op, 0);
       ADD_FAILURE() << op.name << " was taken";
