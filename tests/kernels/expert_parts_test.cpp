@@ -52,7 +52,7 @@ class AllAtOnce final : public PartRunner {
 
 TEST(ExpertParts, OfFp32HaveTheSameBitsWhoeverComputesThem) {
   Random random(fresh_seed());
-  for (const std::size_t rows_asked : {1, 2, 5}) {
+  for (const std::size_t rows_asked : {1UL, 2UL, 5UL}) {
     const auto width = static_cast<std::uint32_t>(100 + random.below(300));
     const auto hidden_size = static_cast<std::uint32_t>(600 + random.below(200));
     SCOPED_TRACE(::testing::Message()
