@@ -240,6 +240,14 @@ void check_forecast_on(const std::optional<std::string>& forecast_on,
                           *forecast_on, fmt::join(predictors, ", ")));
 }
 
+void check_adapt(bool adapt, std::span<const std::string> predictors) {
+  if (!adapt || std::any_of(predictors.begin(), predictors.end(), predictor_has_nets)) return;
+  throw Error(
+      ErrorCode::usage,
+      fmt::format("--adapt: predictor {} has no nets that could go on learning, expected --predictor mlp",
+                  fmt::join(predictors, ", ")));
+}
+
 std::uint32_t slabs_of_fraction(double fraction, const ExpertGrid& grid) {
   if (!(fraction > 0.0 && fraction <= 1.0)) {
     throw Error(ErrorCode::usage, fmt::format("--slab-fraction {}: expected a number in (0, 1]", fraction));

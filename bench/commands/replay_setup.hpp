@@ -62,6 +62,9 @@ struct LoadedReplay {
 void check_forecast_on(const std::optional<std::string>& forecast_on,
                        std::span<const std::string> predictors);
 
+/// The same of --adapt.
+void check_adapt(bool adapt, std::span<const std::string> predictors);
+
 /// Cache slabs for a fraction of all experts. Throws Error{usage} outside (0, 1].
 [[nodiscard]] std::uint32_t slabs_of_fraction(double fraction, const ExpertGrid& grid);
 

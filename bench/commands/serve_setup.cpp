@@ -10,6 +10,7 @@
 #include "prophet/error.hpp"
 #include "prophet/limits.hpp"
 #include "runtime/base/log.hpp"
+#include "runtime/cache/make_policy.hpp"
 #include "runtime/trace/requests/request_reader.hpp"
 
 namespace prophet {
@@ -40,6 +41,13 @@ void check(const ServeSetup& setup) {
   require(setup.hysteresis >= 0 && setup.hysteresis <= 100, "--hysteresis", setup.hysteresis, "0 to 100");
   require(setup.oracle_windows >= 1 && setup.oracle_windows <= 1000, "--oracle-windows", setup.oracle_windows,
           "1 to 1000");
+  if (policy_needs_training(setup.policy) || policy_is_bound(setup.policy)) {
+    throw Error(
+        ErrorCode::usage,
+        fmt::format("--policy {}: serving runs what learns nothing beforehand and knows nothing of what "
+                    "comes, expected lru, lfu, slru, arc or least-stale",
+                    setup.policy));
+  }
   if (setup.device.rfind("sim:", 0) != 0) {
     throw Error(
         ErrorCode::usage,

@@ -185,6 +185,7 @@ void sweep(const SweepArguments& arguments) {
     require_known("predictor", predictor, predictor_names());
   for (const std::string& miss : arguments.misses) (void)parse_miss_mode(miss);
   check_forecast_on(arguments.setup.forecast_on, arguments.predictors);
+  check_adapt(arguments.setup.adapt, arguments.predictors);
   const auto loaded = load_replay(arguments.setup, learns(arguments));
   const std::vector<ReplayCase> all = cases(arguments, loaded->session->workload());
   const bool print = arguments.setup.json_path != "-" && arguments.setup.csv_path != "-";
