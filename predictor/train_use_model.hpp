@@ -16,7 +16,7 @@ struct UseTraining {
   std::size_t parameters_max = 7'200'000;  ///< source layers are left out until the model is as small
   /// Units of a hidden layer. Not said: as plan_use_model, and 0 where there are fewer training tokens than
   /// hidden_tokens_min, which such a layer would learn by heart.
-  std::optional<std::uint32_t> hidden_units;
+  std::optional<std::uint32_t> hidden_units{};
   std::uint64_t hidden_tokens_min = 4096;
   std::uint32_t hidden_epochs = 20;
   std::uint64_t hidden_passes_max = 300'000;  ///< over tokens, in all epochs of a layer with a hidden one

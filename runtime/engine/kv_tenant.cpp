@@ -70,6 +70,7 @@ void KvTenant::move_pages(SlabId slab, std::span<const PageCopy> moves, Leaving&
   place.last = last;
   place.recorded = false;
   ++leaving_count_;
+  moved_pages_ += moves.size();
 }
 
 std::uint32_t KvTenant::pump() {

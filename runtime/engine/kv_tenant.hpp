@@ -88,6 +88,8 @@ class KvTenant {
   /// Whether copies are kept for the next step, or were refused.
   [[nodiscard]] bool has_queued_copies() const noexcept { return !copier_.is_idle(); }
   [[nodiscard]] std::uint64_t copied_bytes() const noexcept { return copier_.copied_bytes(); }
+  /// Live pages that had to go elsewhere for a slab to be given back.
+  [[nodiscard]] std::uint64_t moved_pages() const noexcept { return moved_pages_; }
   [[nodiscard]] StreamId stream() const noexcept { return copier_.stream(); }
 
  private:
@@ -110,6 +112,7 @@ class KvTenant {
   KvCache& kv_;
   std::vector<Leaving> leaving_;  ///< [leaving_max]
   std::uint32_t leaving_count_ = 0;
+  std::uint64_t moved_pages_ = 0;
   SlabLender lender_;
   PageCopier copier_;  ///< goes first, and waits for the device
 };

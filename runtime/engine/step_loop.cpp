@@ -39,7 +39,6 @@ StepLoop::StepLoop(Device& device, const HostStore& store, StepModel& model, con
     miss.fills_queued_max = std::min(miss.fills_queued_max, options.transfer.queued_prefetches_max);
     elsewhere_ = std::make_unique<ComputedElsewhere>(device, store, model, slabs_, miss);
   }
-  if (options_.lends_slabs) lender_.emplace(device, cache_, transfers_);
   deferred_.reserve(workload_.grid.experts);
   metrics_.layers.resize(workload_.grid.layers);
   metrics_.forecast_layers.resize(workload_.grid.layers);
@@ -47,16 +46,6 @@ StepLoop::StepLoop(Device& device, const HostStore& store, StepModel& model, con
 
 void StepLoop::expect_steps(std::uint64_t steps) {
   metrics_.step_ns.reserve(steps);
-}
-
-std::optional<SlabId> StepLoop::lend_slab() {
-  const std::optional<SlabId> slab = lender_->lend(compute_.id());
-  if (slab) left(cache_.evicted_by_lend());
-  return slab;
-}
-
-void StepLoop::take_back_slab(SlabId slab) {
-  lender_->take_back(slab, compute_.id());
 }
 
 void StepLoop::preload() {

@@ -20,7 +20,6 @@
 #include "runtime/engine/slab_memory.hpp"
 #include "runtime/engine/step_model.hpp"
 #include "runtime/transfer/host_store.hpp"
-#include "runtime/transfer/slab_lender.hpp"
 #include "runtime/transfer/transfer_queue.hpp"
 
 namespace prophet {
@@ -36,7 +35,6 @@ struct EngineOptions {
   /// Decode steps of so many tokens run as captured ones (CapturedSteps) where the device has them and
   /// nothing is copied ahead of its use, for which they leave the host no place between layers; 0: none do.
   std::uint32_t captured_tokens = 0;
-  bool lends_slabs = false;  ///< see StepLoop::lend_slab
 };
 
 /// Runs steps through the layers of a model whose experts are partly on the device: the life of one step is
@@ -65,14 +63,12 @@ class StepLoop {
   void step(StepKind kind, std::span<const StepToken> tokens);
   /// Waits for everything and returns the measurement so far; prefetches still unused count as wasted.
   [[nodiscard]] const ReplayMetrics& finish();
-  /// A slab for the other tenant of the memory, a KV cache say, which uses it on the compute stream only;
-  /// nothing when the cache can spare none. Behind the slab's last readers and copies, see SlabLender.
-  /// REQUIRES: options.lends_slabs, and no step runs.
-  [[nodiscard]] std::optional<SlabId> lend_slab();
-  /// The slab is the cache's again: copies into it come behind what the compute stream has been given so far.
-  /// Throws Error{check_failed} when it is not lent. REQUIRES: as lend_slab().
-  void take_back_slab(SlabId slab);
+  /// For another tenant of the slabs, a KvTenant say, between steps. What leaves the cache for it, it must
+  /// tell with left(), so that nothing more is copied for that.
+  [[nodiscard]] ExpertCache& shared_cache() noexcept { return cache_; }
+  [[nodiscard]] TransferQueue& transfers() noexcept { return transfers_; }
   [[nodiscard]] StreamId compute_stream() const noexcept { return compute_.id(); }
+  void left(std::span<const Evicted> evicted);
   /// The measurement so far: what no wait is needed for, that is requests, passes and steps.
   [[nodiscard]] const ReplayMetrics& counts() const noexcept { return metrics_; }
 
@@ -110,7 +106,6 @@ class StepLoop {
   void run_round(LayerId layer, const LayerLease& lease, std::uint32_t tokens);
   void start_copies(const LayerLease& lease);
   void demand(const SlabTicket& ticket);
-  void left(std::span<const Evicted> evicted);
   void launch_expert(LayerId layer, const Acquired& acquired, std::uint32_t tokens);
   void count(LayerId layer, const Acquired& acquired);
   void finish_step(std::span<const StepToken> tokens);
@@ -136,7 +131,6 @@ class StepLoop {
   Stream compute_;
   Event router_done_;
   Event step_done_;
-  std::optional<SlabLender> lender_;
   std::unique_ptr<ComputedElsewhere> elsewhere_;  ///< null: all misses are copied
   ReplayMetrics metrics_;
   std::uint64_t step_number_ = 0;

@@ -5,7 +5,7 @@
 namespace prophet {
 namespace {
 
-/// Runs `move`; false when the device has not the memory for it.
+/// What `move` says; false when the device has not the memory for it.
 template <class Move>
 bool unless_refused(std::uint64_t& failed, Move&& move) {
   try {
@@ -20,35 +20,28 @@ bool unless_refused(std::uint64_t& failed, Move&& move) {
 }  // namespace
 
 bool KvBoundary::lend() {
-  return unless_refused(moves_.failed, [&] {
-    const std::optional<SlabId> slab = loop_.lend_slab();
-    if (!slab) return false;
-    kv_.add_slab(*slab);
-    ++moves_.lent;
-    return true;
-  });
+  const bool lent = unless_refused(moves_.failed, [&] { return kv_.lend(); });
+  moves_.lent += lent ? 1U : 0U;
+  return lent;
 }
 
 bool KvBoundary::take_back() {
-  return unless_refused(moves_.failed, [&] {
-    const auto plan = kv_.plan_removal();
-    if (!plan) return false;
-    const std::size_t pages = plan->moves.size();
-    copy_pages(plan->moves);
-    loop_.take_back_slab(plan->slab);
-    kv_.give_up(*plan);
-    moves_.pages_moved += pages;
-    ++moves_.taken_back;
+  const bool taken = unless_refused(moves_.failed, [&] { return kv_.take_back(); });
+  moves_.taken_back += taken ? 1U : 0U;
+  return taken;
+}
+
+void KvBoundary::pump() {
+  (void)unless_refused(moves_.failed, [&] {
+    kv_.pump();
     return true;
   });
 }
 
-void KvBoundary::copy_pages(std::span<const KvMove> moves) {
-  const BufferView arena = loop_.slabs().bytes();
-  for (const KvMove& move : moves) {
-    device_.copy(loop_.compute_stream(), arena.slice(move.to_bytes, kv_.page_bytes()),
-                 arena.slice(move.from_bytes, kv_.page_bytes()), move.to_bytes / kv_.page_bytes());
-  }
+BoundaryMoves KvBoundary::moves() const noexcept {
+  BoundaryMoves moves = moves_;
+  moves.pages_moved = kv_.moved_pages();
+  return moves;
 }
 
 }  // namespace prophet

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include "prophet/ids.hpp"
 
@@ -12,36 +11,24 @@ namespace prophet {
 /// A request of the run, in the order of arrival.
 using RequestId = Id<struct RequestTag>;
 
-/// Contents of one page to another: byte offsets in the arena of slabs.
-struct KvMove {
-  std::uint64_t from_bytes = 0;
-  std::uint64_t to_bytes = 0;
-};
-
-/// One page between the arena and the host's slots, both as byte offsets.
-struct KvHostCopy {
-  std::uint64_t arena_bytes = 0;
-  std::uint64_t host_bytes = 0;
-};
-
 /// The KV cache's side of the memory as the serving engine sees it: slabs come and go, requests hold tokens.
-/// Integers only: who calls copies the bytes, in the order of the calls. One thread. Spans that calls return
-/// are valid until the next call.
+/// Behind it stand the books (runtime/kv) and the copies that they ask for. When the device has not the
+/// memory for a call, it throws Error{out_of_memory} and has changed nothing. One thread.
 class KvSpace {
  public:
   virtual ~KvSpace() = default;
 
-  /// A slab that the expert cache has lent.
-  virtual void add_slab(SlabId slab) = 0;
-  /// Which slab to give back, and the copies that this takes; nothing when there is no room for what lives
-  /// there. Changes nothing until give_up(), which must be the next call.
-  struct Removal {
-    SlabId slab;
-    std::span<const KvMove> moves;
-  };
-  [[nodiscard]] virtual std::optional<Removal> plan_removal() = 0;
-  /// The copies of the plan have been submitted: the slab is no longer ours.
-  virtual void give_up(const Removal& plan) = 0;
+  /// A slab more, from the experts; false when they can spare none.
+  [[nodiscard]] virtual bool lend() = 0;
+  /// Gives a slab back: it is no longer ours, and the experts' as soon as what lives there has been moved.
+  /// False when that has no other place, or too many slabs are on their way.
+  [[nodiscard]] virtual bool take_back() = 0;
+  /// Slabs on their way whose moves the device has finished arrive. Cheap when there are none.
+  virtual void pump() = 0;
+  /// Waits for the device, and until all of them have.
+  virtual void settle() = 0;
+  /// Live pages that slabs on their way have cost so far.
+  [[nodiscard]] virtual std::uint64_t moved_pages() const noexcept = 0;
 
   /// How many tokens at the start of `tokens` are there already; less than tokens.size().
   [[nodiscard]] virtual std::uint32_t find_prefix(std::span<const std::uint32_t> tokens) const = 0;
@@ -55,11 +42,11 @@ class KvSpace {
   /// The request ends, or is preempted to be computed again. What others can share stays until its pages are
   /// needed.
   virtual void release(RequestId request) = 0;
-  /// To the host and back; nothing, and nothing changes, when there is no room.
-  [[nodiscard]] virtual std::optional<std::span<const KvHostCopy>> swap_out(RequestId request) = 0;
-  [[nodiscard]] virtual std::optional<std::span<const KvHostCopy>> swap_in(RequestId request) = 0;
+  /// To the host and back: how many pages that takes; nothing, and nothing changes, when there is no room.
+  [[nodiscard]] virtual std::optional<std::uint64_t> swap_out(RequestId request) = 0;
+  [[nodiscard]] virtual std::optional<std::uint64_t> swap_in(RequestId request) = 0;
 
-  /// A pass over the requests' tokens is submitted / has ended.
+  /// A pass over the requests' tokens may be submitted / has been.
   virtual void begin_pass() = 0;
   virtual void end_pass() = 0;
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "prophet/error.hpp"
 #include "runtime/base/checked.hpp"
 
 namespace prophet {
@@ -9,29 +10,50 @@ namespace {
 
 /// Slabs that are looked at for one that is easy to empty.
 constexpr std::size_t looked_at_max = 64;
+/// Sequences for each request that may run: swapped ones count too.
+constexpr std::uint32_t sequences_per_running = 4;
 
 KvCacheOptions cache_options(const PagedKvOptions& options) {
   KvCacheOptions cache;
-  cache.sequences_max = options.running_max + options.requests;  // swapped ones count too
-  cache.sequences_max = std::min(cache.sequences_max, 4 * options.running_max);
+  cache.sequences_max =
+      std::min(options.running_max + options.requests, sequences_per_running * options.running_max);
   cache.context_tokens_max = options.context_tokens_max;
   cache.host_slots = static_cast<std::uint32_t>(options.host_bytes / options.plan.geometry.page_bytes);
   return cache;
 }
 
-}  // namespace
-
-PagedKv::PagedKv(const PagedKvOptions& options)
-    : options_(options),
-      grid_(PageGrid::plan(options.slab_stride_bytes, options.slabs, options.plan.geometry.page_bytes)),
-      cache_(options.plan.geometry, grid_, cache_options(options)),
-      sequences_(options.requests) {
-  slabs_.reserve(options.slabs);
+PageGrid grid_of(const Arena& arena, const PagedKvOptions& options) {
+  return PageGrid::plan(arena.stride_bytes, arena.slabs, options.plan.geometry.page_bytes);
 }
 
-void PagedKv::add_slab(SlabId slab) {
-  cache_.pool().add_slab(slab);
-  slabs_.push_back(slab);
+}  // namespace
+
+PagedKv::PagedKv(Device& device, StepLoop& loop, const PagedKvOptions& options)
+    : device_(device),
+      loop_(loop),
+      chunk_tokens_max_(options.chunk_tokens_max),
+      grid_(grid_of(loop.slabs().arena(), options)),
+      cache_(options.plan.geometry, grid_, cache_options(options)),
+      tenant_(device, loop.shared_cache(), loop.transfers(), cache_,
+              {loop.slabs().bytes(), loop.slabs().arena().stride_bytes}, loop.compute_stream(),
+              {options.leaving_max}),
+      sequences_(options.requests) {
+  slabs_.reserve(grid_.slabs);
+}
+
+/// What has left for the slab is told also when the device has then refused.
+bool PagedKv::lend() {
+  std::optional<SlabId> slab;
+  try {
+    slab = tenant_.lend();
+  } catch (const Error&) {
+    loop_.left(loop_.cache().evicted_by_lend());
+    throw;
+  }
+  if (!slab) return false;
+  loop_.left(loop_.cache().evicted_by_lend());
+  slabs_.push_back(*slab);
+  return true;
 }
 
 /// Of the next few slabs the one of which least would have to move.
@@ -50,22 +72,21 @@ std::size_t PagedKv::emptiest() noexcept {
   return best;
 }
 
-std::optional<KvSpace::Removal> PagedKv::plan_removal() {
-  if (slabs_.empty()) return std::nullopt;
-  const SlabId slab = slabs_[emptiest()];
-  const ReclaimPlan plan = cache_.pool().plan_reclaim(slab);
-  if (plan.outcome != ReclaimPlan::Outcome::ready) return std::nullopt;
-  moves_.clear();
-  for (const PageCopy& copy : plan.moves) {
-    moves_.push_back({grid_.offset_bytes(copy.from, options_.slab_stride_bytes),
-                      grid_.offset_bytes(copy.to, options_.slab_stride_bytes)});
-  }
-  return Removal{slab, moves_};
+bool PagedKv::take_back() {
+  if (slabs_.empty()) return false;
+  const std::size_t at = emptiest();
+  const KvReclaimed reclaimed = tenant_.reclaim(slabs_[at]);
+  if (reclaimed == KvReclaimed::deferred || reclaimed == KvReclaimed::no_room) return false;
+  slabs_.erase(slabs_.begin() + static_cast<std::ptrdiff_t>(at));
+  return true;
 }
 
-void PagedKv::give_up(const Removal& plan) {
-  if (!cache_.pool().commit_reclaim(plan.slab)) cache_.pool().finish_reclaim(plan.slab);
-  slabs_.erase(std::find(slabs_.begin(), slabs_.end(), plan.slab));
+void PagedKv::settle() {
+  device_.synchronize();
+  while (tenant_.leaving() != 0) {
+    (void)tenant_.pump();
+    device_.synchronize();
+  }
 }
 
 std::uint32_t PagedKv::find_prefix(std::span<const std::uint32_t> tokens) const {
@@ -89,25 +110,30 @@ void PagedKv::release(RequestId request) {
   cache_.free(sequences_[request.index()]);
 }
 
-std::optional<std::span<const KvHostCopy>> PagedKv::swap_out(RequestId request) {
+std::optional<std::uint64_t> PagedKv::swap_out(RequestId request) {
   const auto swaps = cache_.swap_out(sequences_[request.index()]);
   if (!swaps) return std::nullopt;
-  return host_copies(*swaps);
+  tenant_.swap_out(*swaps);
+  return swaps->size();
 }
 
-std::optional<std::span<const KvHostCopy>> PagedKv::swap_in(RequestId request) {
+std::optional<std::uint64_t> PagedKv::swap_in(RequestId request) {
   const auto swaps = cache_.swap_in(sequences_[request.index()]);
   if (!swaps) return std::nullopt;
-  return host_copies(*swaps);
+  tenant_.swap_in(*swaps);
+  return swaps->size();
 }
 
-std::span<const KvHostCopy> PagedKv::host_copies(std::span<const KvSwap> swaps) {
-  host_copies_.clear();
-  for (const KvSwap& swap : swaps) {
-    host_copies_.push_back(
-        {grid_.offset_bytes(swap.page, options_.slab_stride_bytes), swap.slot.value * grid_.page_bytes});
+void PagedKv::begin_pass() {
+  for (std::uint32_t refusals = 0;; ++refusals) {
+    try {
+      tenant_.begin_step(pass_ + 1);
+      ++pass_;
+      return;
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::out_of_memory || refusals == refusals_max) throw;
+    }
   }
-  return host_copies_;
 }
 
 std::uint64_t PagedKv::pages_for(std::uint32_t tokens) const {
@@ -115,7 +141,7 @@ std::uint64_t PagedKv::pages_for(std::uint32_t tokens) const {
   for (const KvGroup& group : cache_.geometry().groups) {
     std::uint64_t held = tokens;
     if (group.window_tokens != 0)
-      held = std::min<std::uint64_t>(held, std::uint64_t{group.window_tokens} + options_.chunk_tokens_max);
+      held = std::min<std::uint64_t>(held, std::uint64_t{group.window_tokens} + chunk_tokens_max_);
     pages += ceil_div(held, group.page_tokens) * group.layers;
   }
   return pages;

@@ -107,7 +107,6 @@ ServeResult ServeSession::run(const BoundaryOptions& boundary, bool preload) {
   EngineOptions engine;
   engine.cache = {memory_.slabs, memory_.staging_slabs};
   engine.verify = setting_.check_happens_before;
-  engine.lends_slabs = true;
   PolicyOptions policy;
   policy.grid = workload.grid;
   policy.cache_slabs = memory_.slabs;
@@ -115,14 +114,13 @@ ServeResult ServeSession::run(const BoundaryOptions& boundary, bool preload) {
                 tokens_max(options));
   PagedKvOptions paged;
   paged.plan = pages_;
-  paged.slab_stride_bytes = memory_.slab_bytes;
-  paged.slabs = memory_.slabs + memory_.staging_slabs;
   paged.requests = static_cast<std::uint32_t>(requests_.size());
   paged.running_max = options.running_max;
   paged.context_tokens_max = context_tokens_max();
   paged.chunk_tokens_max = options.prefill_chunk_tokens;
   paged.host_bytes = options.preemption == Preemption::swap ? options.host_bytes : 0;
-  PagedKv kv(paged);
+  paged.leaving_max = std::max(paged.leaving_max, options.boundary.controller.moves_per_step_max);
+  PagedKv kv(*device, loop, paged);
   ServeInput input;
   input.requests = requests_;
   input.load = setting_.load;

@@ -32,13 +32,11 @@ Server::Server(const Parts& parts, const ServeInput& input, const ServeOptions& 
       kv_(parts.kv),
       input_(input),
       options_(options),
-      boundary_(parts.device, parts.loop, parts.kv),
+      boundary_(parts.kv),
       controller_(options.boundary.controller),
       worth_(worth_options(options, input.copy_ns)),
       names_(input.requests),
       demand_(demand_kept) {
-  if (options.preemption == Preemption::swap)
-    host_pages_ = Buffer(device_, MemoryKind::host_pinned, std::max<std::uint64_t>(1, options.host_bytes));
   std::uint64_t outputs = 0;
   for (const RequestRecord& record : input.requests) {
     ServedRequest request;
@@ -217,6 +215,7 @@ void Server::end(RequestId id, RequestPhase phase) {
 
 ServeResult Server::finish() {
   result_.end_ns = now_ns();
+  kv_.settle();
   result_.engine = loop_.finish();
   result_.moves = boundary_.moves();
   result_.moves.lent -= lent_first_;

@@ -48,8 +48,8 @@ struct ServeInput {
 /// device, attention over the contexts included; when nobody is there the clock goes on to the next arrival.
 ///
 /// One thread. The device, the store, the loop, the model, the curve and the space must outlive it. When the
-/// device refuses a move of the boundary or a swap for want of memory, nothing has changed and the run goes
-/// on; any other Error ends it.
+/// device refuses a move of the boundary for want of memory, nothing has changed and the run goes on; any
+/// other Error ends it.
 class Server {
  public:
   struct Parts {
@@ -105,7 +105,6 @@ class Server {
   void preempt(RequestId id);
   [[nodiscard]] bool swap_out(RequestId id);
   void forget_computed(RequestId id);
-  [[nodiscard]] bool copy_swapped(std::span<const KvHostCopy> copies, bool to_host);
 
   // server_boundary.cpp
   void lend_first();
@@ -126,7 +125,6 @@ class Server {
   BoundaryController controller_;
   SlabWorth worth_;
   TokenNames names_;
-  Buffer host_pages_;  ///< what is swapped out
   ServeResult result_;
 
   std::deque<RequestId> waiting_;   ///< the head in front

@@ -1,6 +1,5 @@
 #include <algorithm>
 
-#include "prophet/error.hpp"
 #include "runtime/engine/serve/server.hpp"
 
 namespace prophet {
@@ -65,15 +64,12 @@ bool Server::admit(RequestId id, std::uint32_t& budget) {
 bool Server::bring_back(RequestId id) {
   ServedRequest& request = at(id);
   if (!fits(kv_.pages_for(request.computed_tokens + 1))) return false;
-  const auto copies = kv_.swap_in(id);
-  if (!copies) {
+  const auto pages = kv_.swap_in(id);
+  if (!pages) {
     head_lacks_pages_ = kv_.pages_for(request.computed_tokens);
     return false;
   }
-  if (!copy_swapped(*copies, false)) {
-    forget_computed(id);
-    return false;
-  }
+  result_.swapped_bytes += *pages * kv_.page_bytes();
   request.phase = request.computed_tokens + 1 == request.known_tokens() ? RequestPhase::decoding
                                                                         : RequestPhase::prefilling;
   return true;
@@ -132,26 +128,10 @@ void Server::forget_computed(RequestId id) {
 }
 
 bool Server::swap_out(RequestId id) {
-  const auto copies = kv_.swap_out(id);
-  if (!copies || !copy_swapped(*copies, true)) return false;
+  const auto pages = kv_.swap_out(id);
+  if (!pages) return false;
+  result_.swapped_bytes += *pages * kv_.page_bytes();
   at(id).phase = RequestPhase::swapped;
-  return true;
-}
-
-/// False when the device refuses: then what was to be copied is lost.
-bool Server::copy_swapped(std::span<const KvHostCopy> copies, bool to_host) {
-  const BufferView arena = loop_.slabs().bytes();
-  try {
-    for (const KvHostCopy& copy : copies) {
-      const BufferView page = arena.slice(copy.arena_bytes, kv_.page_bytes());
-      const BufferView slot = host_pages_.view().slice(copy.host_bytes, kv_.page_bytes());
-      device_.copy(loop_.compute_stream(), to_host ? slot : page, to_host ? page : slot, 0);
-      result_.swapped_bytes += kv_.page_bytes();
-    }
-  } catch (const Error& error) {
-    if (error.code() != ErrorCode::out_of_memory) throw;
-    return false;
-  }
   return true;
 }
 

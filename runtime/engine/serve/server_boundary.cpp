@@ -21,6 +21,7 @@ void Server::lend_first() {
 void Server::move_boundary() {
   lent_this_step_ = 0;
   if (!options_.boundary.adaptive) return;
+  boundary_.pump();
   const BoundaryView seen = view();
   long_wait_steps_ = BoundaryController::is_urgent(seen) ? long_wait_steps_ + 1 : 0;
   result_.long_wait_steps_max = std::max(result_.long_wait_steps_max, long_wait_steps_);

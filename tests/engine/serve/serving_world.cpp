@@ -57,11 +57,14 @@ class RefusingKv final : public KvSpace {
  public:
   RefusingKv(KvSpace& inner, Faults& faults) : inner_(inner), faults_(faults) {}
 
-  void add_slab(SlabId slab) override { inner_.add_slab(slab); }
-  std::optional<Removal> plan_removal() override {
-    return faults_.strike() ? std::nullopt : inner_.plan_removal();
+  bool lend() override { return inner_.lend(); }
+  bool take_back() override { return !faults_.strike() && inner_.take_back(); }
+  void pump() override { inner_.pump(); }
+  void settle() override {
+    faults_.between_passes = false;
+    inner_.settle();
   }
-  void give_up(const Removal& plan) override { inner_.give_up(plan); }
+  std::uint64_t moved_pages() const noexcept override { return inner_.moved_pages(); }
   std::uint32_t find_prefix(std::span<const std::uint32_t> tokens) const override {
     return inner_.find_prefix(tokens);
   }
@@ -73,15 +76,15 @@ class RefusingKv final : public KvSpace {
     return !faults_.strike() && inner_.append(request, tokens);
   }
   void release(RequestId request) override { inner_.release(request); }
-  std::optional<std::span<const KvHostCopy>> swap_out(RequestId request) override {
+  std::optional<std::uint64_t> swap_out(RequestId request) override {
     return faults_.strike() ? std::nullopt : inner_.swap_out(request);
   }
-  std::optional<std::span<const KvHostCopy>> swap_in(RequestId request) override {
+  std::optional<std::uint64_t> swap_in(RequestId request) override {
     return faults_.strike() ? std::nullopt : inner_.swap_in(request);
   }
   void begin_pass() override {
+    inner_.begin_pass();  // it asks the device again until it takes what the books count on
     faults_.between_passes = false;
-    inner_.begin_pass();
   }
   void end_pass() override {
     inner_.end_pass();
@@ -194,15 +197,12 @@ ServingOutcome serve(const ServingPlan& plan) {
                     plan.seed);
   EngineOptions engine;
   engine.cache = {plan.slabs, plan.staging_slabs};
-  engine.lends_slabs = true;
   PolicyOptions policy;
   policy.grid = workload.grid;
   policy.cache_slabs = plan.slabs;
   StepLoop loop(device, store, model, engine, make_policy("lfu", policy), nullptr, tokens_max);
   PagedKvOptions paged;
-  paged.slab_stride_bytes = loop.slabs().arena().stride_bytes;
-  paged.plan = plan_pages(plan.geometry, paged.slab_stride_bytes, 4);
-  paged.slabs = plan.slabs + plan.staging_slabs;
+  paged.plan = plan_pages(plan.geometry, loop.slabs().arena().stride_bytes, 4);
   paged.requests = static_cast<std::uint32_t>(plan.requests.size());
   paged.running_max = plan.options.running_max;
   for (const RequestRecord& request : plan.requests) {
@@ -211,7 +211,7 @@ ServingOutcome serve(const ServingPlan& plan) {
   }
   paged.chunk_tokens_max = plan.options.prefill_chunk_tokens;
   paged.host_bytes = plan.options.preemption == Preemption::swap ? plan.options.host_bytes : 0;
-  PagedKv pages(paged);
+  PagedKv pages(device, loop, paged);
   RefusingKv kv(pages, faults);
   const RoutingRows rows(scenario.trace(), scenario.split().test);
   ServeInput input;
