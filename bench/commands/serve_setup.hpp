@@ -39,8 +39,8 @@ struct ServeSetup {
   std::vector<double> kv_shares{0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9};
   std::uint32_t oracle_windows = 10;
   std::uint32_t moves_per_step = 4;
-  std::uint32_t window_steps = 16;
-  double hysteresis = 0.25;
+  std::uint32_t window_steps = ControllerOptions{}.window_steps;
+  double hysteresis = ControllerOptions{}.hysteresis;
   std::uint64_t seed = 1;
   std::string json_path;
   std::string csv_path;

@@ -12,41 +12,30 @@ constexpr double weight_max = 1e100;
 
 }  // namespace
 
-RunningCurve::RunningCurve(ExpertGrid grid, double half_life_passes)
-    : growth_(std::exp2(1 / half_life_passes)),
-      scores_(grid.size(), 0.0),
-      by_rank_(grid.size(), 0.0),
-      hits_(std::size_t{grid.size()} + 1, 0.0) {}
+RunningCurve::RunningCurve(ExpertGrid grid, double half_life_tokens)
+    : growth_exponent_(1 / half_life_tokens), scores_(grid.size(), 0.0), chances_(grid.size(), 0.0) {}
 
-void RunningCurve::begin_pass() {
-  weight_ *= growth_;
+void RunningCurve::begin_pass(std::uint32_t tokens) {
+  weight_ *= std::exp2(growth_exponent_ * tokens);
   if (weight_ > weight_max) {
     for (double& score : scores_) score /= weight_;
-    passes_ /= weight_;
+    tokens_ /= weight_;
     weight_ = 1;
   }
-  passes_ += weight_;
+  tokens_ += weight_ * tokens;
 }
 
 void RunningCurve::update() {
-  if (passes_ == 0) return;
-  by_rank_ = scores_;
-  std::sort(by_rank_.begin(), by_rank_.end(), std::greater<>());
-  for (std::size_t e = 0; e < by_rank_.size(); ++e) hits_[e + 1] = hits_[e] + by_rank_[e] / passes_;
+  if (tokens_ == 0) return;
+  for (std::size_t e = 0; e < scores_.size(); ++e) chances_[e] = std::min(1.0, scores_[e] / tokens_);
+  std::sort(chances_.begin(), chances_.end(), std::greater<>());
 }
 
-double RunningCurve::gain_per_slab(std::uint32_t slabs, std::uint32_t more) const noexcept {
-  const std::size_t last = hits_.size() - 1;
-  const std::size_t from = std::min<std::size_t>(slabs, last);
-  const std::size_t to = std::min<std::size_t>(from + more, last);
-  return more == 0 ? 0 : (hits_[to] - hits_[from]) / more;
-}
-
-double RunningCurve::loss_per_slab(std::uint32_t slabs, std::uint32_t fewer) const noexcept {
-  const std::size_t last = hits_.size() - 1;
-  const std::size_t from = std::min<std::size_t>(slabs - std::min(slabs, fewer), last);
-  const std::size_t to = std::min<std::size_t>(slabs, last);
-  return fewer == 0 ? 0 : (hits_[to] - hits_[from]) / fewer;
+double RunningCurve::misses(double tokens, std::uint32_t slabs) const noexcept {
+  double wanted = 0;
+  for (std::size_t e = slabs; e < chances_.size() && chances_[e] > 0; ++e)
+    wanted += 1 - std::pow(1 - chances_[e], tokens);
+  return wanted;
 }
 
 }  // namespace prophet

@@ -16,10 +16,8 @@ std::int32_t BoundaryController::decide(const BoundaryView& view) noexcept {
     ++urgent_steps_;
     return noted(lend(view, view.head_slabs - view.kv_slabs));
   }
-  const bool is_turn = steps_in_window_ % options_.steps_per_move == 0;
-  if (direction_ > 0) return noted(lend(view, is_turn ? 1 : 0));
-  if (direction_ < 0 && resting_ == 0) return noted(take_back(view, is_turn));
-  return 0;
+  if (direction_ > 0) return noted(lend(view, 1));
+  return resting_ == 0 ? noted(take_back(view)) : 0;
 }
 
 void BoundaryController::compare(const BoundaryView& view) noexcept {
@@ -29,7 +27,6 @@ void BoundaryController::compare(const BoundaryView& view) noexcept {
   if (view.expert_gain > view.kv_loss * margin) wish = -1;
   agreeing_ = wish == wish_ ? agreeing_ + 1 : 1;
   wish_ = wish;
-  kv_has_worth_ = view.kv_loss > 0;
   direction_ = agreeing_ >= options_.agreeing_windows ? wish : 0;
 }
 
@@ -38,11 +35,11 @@ std::int32_t BoundaryController::lend(const BoundaryView& view, std::uint32_t sl
   return static_cast<std::int32_t>(std::min({slabs, spare, options_.moves_per_step_max}));
 }
 
-std::int32_t BoundaryController::take_back(const BoundaryView& view, bool is_turn) const noexcept {
+std::int32_t BoundaryController::take_back(const BoundaryView& view) const noexcept {
   const std::uint32_t spare = view.kv_slabs - std::min(view.kv_slabs, options_.kv_slabs_min);
-  std::uint32_t slabs = std::min(view.kv_idle_slabs, std::max(1U, view.kv_idle_slabs / 8));
-  if (kv_has_worth_) slabs = is_turn ? std::min(1U, view.kv_free_slabs) : 0;
-  return -static_cast<std::int32_t>(std::min({slabs, spare, options_.moves_per_step_max}));
+  const std::uint32_t idle = std::min(view.kv_idle_slabs, std::max(1U, view.kv_idle_slabs / 8));
+  const std::uint32_t free = direction_ < 0 ? std::min(1U, view.kv_free_slabs) : 0;
+  return -static_cast<std::int32_t>(std::min({std::max(idle, free), spare, options_.moves_per_step_max}));
 }
 
 std::int32_t BoundaryController::noted(std::int32_t slabs) noexcept {

@@ -9,11 +9,10 @@ struct ControllerOptions {
   std::uint32_t expert_slabs_min = 1;    ///< never lent
   std::uint32_t kv_slabs_min = 1;        ///< never taken back
   std::uint32_t moves_per_step_max = 4;  ///< slabs
-  std::uint32_t window_steps = 16;       ///< steps between two comparisons of what a slab is worth
+  std::uint32_t window_steps = 8;        ///< steps between two comparisons of what a slab is worth
   double hysteresis = 0.25;              ///< the other side must be worth so much more
   std::uint32_t agreeing_windows = 2;    ///< that must say the same before the direction turns
-  std::uint32_t steps_per_move = 4;      ///< from one slab to the next where the worth of slabs decides
-  std::uint32_t rest_steps = 128;        ///< after slabs were lent none is taken back
+  std::uint32_t rest_steps = 32;         ///< after slabs were lent none is taken back
 };
 
 /// What the controller is told before each step.
@@ -38,12 +37,11 @@ struct BoundaryView {
 /// decides another carries out. One thread; no allocation.
 ///
 /// Once a window it compares. When a slab is worth more to the KV cache than the experts lose with it, by the
-/// hysteresis and in agreeing_windows windows one after another, a slab is lent every steps_per_move steps,
-/// so that its effect is seen before much has followed; when the experts gain more than the KV cache loses,
-/// slabs are taken back: of those that nobody has held of late an eighth a step, or, when requests wait and
-/// the experts are worth more all the same, any that is free, again one every steps_per_move steps. When a
-/// window says neither, nothing moves. For rest_steps after a slab was lent, for whatever reason, none is
-/// taken back: what comes in bursts does not make the boundary swing.
+/// hysteresis and in agreeing_windows windows one after another, a slab is lent every step; when the experts
+/// gain more than the KV cache loses, a slab is taken back every step, if one is free. When a window says
+/// neither, neither is done. Besides, of the slabs that nobody has held of late an eighth a step goes back.
+/// For rest_steps after a slab was lent, for whatever reason, none is taken back: what comes in bursts does
+/// not make the boundary swing.
 ///
 /// A long prompt does not wait for that: one that the KV cache could not hold if it were empty. When it is at
 /// the head of the queue, what the share lacks for it is lent at moves_per_step_max slabs a step: the
@@ -83,7 +81,7 @@ class BoundaryController {
  private:
   void compare(const BoundaryView& view) noexcept;
   [[nodiscard]] std::int32_t lend(const BoundaryView& view, std::uint32_t slabs) const noexcept;
-  [[nodiscard]] std::int32_t take_back(const BoundaryView& view, bool is_turn) const noexcept;
+  [[nodiscard]] std::int32_t take_back(const BoundaryView& view) const noexcept;
   [[nodiscard]] std::int32_t noted(std::int32_t slabs) noexcept;
 
   ControllerOptions options_;
@@ -91,7 +89,6 @@ class BoundaryController {
   std::int32_t wish_ = 0;       ///< of the latest window: 1 lend, -1 take back
   std::uint32_t agreeing_ = 0;  ///< windows that wished it in a row
   std::int32_t direction_ = 0;  ///< what is being done
-  bool kv_has_worth_ = false;   ///< in the latest window: requests wait for pages
   std::uint32_t resting_ = 0;   ///< steps until slabs may be taken back
   std::int32_t last_move_ = 0;  ///< the last that was not 0: its sign
   std::uint64_t turns_ = 0;

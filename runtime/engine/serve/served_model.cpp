@@ -28,8 +28,7 @@ ServedModel::ServedModel(Device& device, const RoutingTrace& trace, const Worklo
       base_(device, trace, workload, tokens_max, seed),
       query_(device, MemoryKind::device, std::uint64_t{workload.hidden_size} * sizeof(float)),
       prefill_(prefill),
-      curve_(curve),
-      seen_(workload.grid.experts, 0) {}
+      curve_(curve) {}
 
 void ServedModel::expect(StepKind kind, const AttentionWork& work) noexcept {
   kind_ = kind;
@@ -38,7 +37,7 @@ void ServedModel::expect(StepKind kind, const AttentionWork& work) noexcept {
 }
 
 void ServedModel::begin(std::span<const StepToken> tokens, StreamId compute) {
-  curve_.begin_pass();
+  if (kind_ == StepKind::decode) curve_.begin_pass(static_cast<std::uint32_t>(tokens.size()));
   base_.begin(tokens, compute);
 }
 
@@ -71,16 +70,8 @@ void ServedModel::read_routing(LayerId layer, std::span<const StepToken> tokens,
   } else {
     base_.read_routing(layer, tokens, chosen);
   }
-  tell_curve(layer, chosen);
-}
-
-void ServedModel::tell_curve(LayerId layer, std::span<const ExpertId> chosen) noexcept {
-  ++turn_;
-  for (const ExpertId expert : chosen) {
-    if (seen_[expert.index()] == turn_) continue;
-    seen_[expert.index()] = turn_;
-    curve_.request(workload().grid.index(layer, expert));
-  }
+  if (kind_ != StepKind::decode) return;
+  for (const ExpertId expert : chosen) curve_.request(workload().grid.index(layer, expert));
 }
 
 ExpertOp ServedModel::expert(std::uint32_t tokens, std::uint32_t first_output, std::uint32_t rows) const {

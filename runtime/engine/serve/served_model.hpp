@@ -21,8 +21,8 @@ enum class PrefillRouting : std::uint8_t {
 /// Throws Error{usage} for another name than "rows" or "all".
 [[nodiscard]] PrefillRouting parse_prefill_routing(std::string_view name);
 
-/// A ReplayedModel whose passes also attend to contexts, and which tells a RunningCurve what they want. Owns
-/// its buffers; the device, the trace and the curve must outlive it.
+/// A ReplayedModel whose passes also attend to contexts, and which tells a RunningCurve what decoded tokens
+/// choose. Owns its buffers; the device, the trace and the curve must outlive it.
 class ServedModel final : public StepModel {
  public:
   ServedModel(Device& device, const RoutingTrace& trace, const Workload& workload, std::uint32_t tokens_max,
@@ -45,7 +45,6 @@ class ServedModel final : public StepModel {
 
  private:
   void launch_attention(LayerId layer, std::uint64_t bytes, std::uint64_t flops, StreamId compute);
-  void tell_curve(LayerId layer, std::span<const ExpertId> chosen) noexcept;
 
   Device& device_;
   ReplayedModel base_;
@@ -53,9 +52,7 @@ class ServedModel final : public StepModel {
   PrefillRouting prefill_;
   RunningCurve& curve_;
   StepKind kind_ = StepKind::decode;
-  AttentionWork work_;               ///< of one layer
-  std::vector<std::uint64_t> seen_;  ///< [experts of a layer] number of the layer's turn that wanted it last
-  std::uint64_t turn_ = 0;
+  AttentionWork work_;  ///< of one layer
 };
 
 }  // namespace prophet

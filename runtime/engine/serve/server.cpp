@@ -75,7 +75,7 @@ bool Server::step() {
   const bool prefilled = prefill_pass();
   const bool decoded = decode_pass();
   if (!prefilled && !decoded) skipped_ns_ += idle_step_ns;
-  worth_.stepped(head_lacks_pages_ != 0, lost_ns_, now_ns() - begin_ns, decoded);
+  worth_.stepped(lost_ns_, now_ns() - begin_ns, decoded);
   demand_.note(kv_.pages() - kv_.free_pages() + head_lacks_pages_);
   result_.waiting_steps += head_lacks_pages_ != 0 ? 1U : 0U;
   kv_slab_steps_ += kv_.slabs();
@@ -125,7 +125,7 @@ bool Server::prefill_pass() {
   const std::uint64_t begin_ns = now_ns();
   run_pass(StepKind::prefill);
   const std::uint64_t took_ns = now_ns() - begin_ns;
-  worth_.prefilled(took_ns);
+  worth_.prefilled(static_cast<std::uint32_t>(tokens_.size()), took_ns);
   std::uint64_t computed = 0;
   for (const Part& part : pass_) {
     ServedRequest& request = at(part.request);
@@ -143,7 +143,6 @@ bool Server::prefill_pass() {
 bool Server::decode_pass() {
   pass_.clear();
   work_ = {};
-  std::uint64_t context_tokens = 0;
   for (std::size_t i = 0; i < running_.size();) {
     const RequestId id = running_[i];
     const ServedRequest& request = at(id);
@@ -152,7 +151,6 @@ bool Server::decode_pass() {
     } else if (kv_.append(id, names_.names(id, request.computed_tokens, 1))) {
       pass_.push_back({id, 1});
       input_.attention.add(1, request.computed_tokens + 1, work_);
-      context_tokens += request.computed_tokens + 1;
       ++i;
     } else {
       make_room();
@@ -160,8 +158,10 @@ bool Server::decode_pass() {
   }
   if (pass_.empty()) return false;
   const std::uint64_t begin_ns = now_ns();
+  const std::uint64_t missed = loop_.counts().total.miss;
   run_pass(StepKind::decode);
-  worth_.decoded(static_cast<std::uint32_t>(pass_.size()), context_tokens, now_ns() - begin_ns);
+  worth_.decoded(static_cast<std::uint32_t>(pass_.size()), loop_.counts().total.miss - missed,
+                 now_ns() - begin_ns);
   for (const Part& part : pass_) {
     ++at(part.request).computed_tokens;
     generate(part.request);

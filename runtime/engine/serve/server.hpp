@@ -110,6 +110,8 @@ class Server {
   void lend_first();
   void move_boundary();
   [[nodiscard]] BoundaryView view();
+  [[nodiscard]] double requests_per_slab();
+  [[nodiscard]] std::uint32_t waiting_for_pages() const noexcept;
   [[nodiscard]] bool lend_for_growth();
   [[nodiscard]] std::uint64_t kv_pages_max() const noexcept;
   void note_boundary();

@@ -62,16 +62,30 @@ BoundaryView Server::view() {
   }
   if (!controller_.compares_next()) return view;
   curve_.update();
-  // What a slab holds of one long sequence.
-  constexpr std::uint32_t many_tokens = 1U << 16;
-  const double tokens_per_slab = static_cast<double>(many_tokens) * static_cast<double>(per_slab) /
-                                 static_cast<double>(kv_.pages_for(many_tokens));
-  const SlabValues values = worth_.values(curve_, view.expert_slabs, view.kv_slabs, tokens_per_slab);
+  const SlabValues values =
+      worth_.values(curve_, {view.expert_slabs, view.kv_slabs, requests_per_slab(), waiting_for_pages()});
   view.expert_gain = values.expert_gain;
   view.expert_loss = values.expert_loss;
   view.kv_gain = values.kv_gain;
   view.kv_loss = values.kv_loss;
   return view;
+}
+
+/// By what those that run hold; before any does, by what the head of the queue will.
+double Server::requests_per_slab() {
+  std::uint64_t pages = kv_.pages() - kv_.free_pages();
+  std::size_t requests = running_.size();
+  if (requests == 0 || pages == 0) {
+    if (waiting_.empty()) return 0;
+    pages = kv_.pages_for(at(waiting_.front()).known_tokens());
+    requests = 1;
+  }
+  return static_cast<double>(requests * kv_.pages_per_slab()) / static_cast<double>(pages);
+}
+
+std::uint32_t Server::waiting_for_pages() const noexcept {
+  if (head_lacks_pages_ == 0) return 0;
+  return static_cast<std::uint32_t>(std::min(waiting_.size(), options_.running_max - running_.size()));
 }
 
 /// The pages that the KV cache can have at most.

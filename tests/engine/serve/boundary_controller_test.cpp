@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "runtime/engine/serve/peak_demand.hpp"
@@ -72,15 +73,26 @@ TEST(BoundaryController, NeverLeavesASideWithLessThanItsMinimum) {
             2U);
 }
 
-TEST(BoundaryController, TakesBackOnlyWhatNobodyHasHeldOfLate) {
+TEST(BoundaryController, TakesBackWhatNobodyHasHeldOfLateWhateverItIsWorth) {
+  BoundaryController controller(options());
+  EXPECT_EQ(settle(controller, 50,
+                   [](BoundaryView& now) {
+                     now.kv_loss = 1;
+                     now.kv_free_slabs = now.kv_slabs - 5;
+                     now.kv_idle_slabs = now.kv_slabs - std::min(now.kv_slabs, 30U);
+                   }),
+            30U);
+}
+
+TEST(BoundaryController, TakesBackWhatIsFreeWhereTheExpertsAreWorthMore) {
   BoundaryController controller(options());
   EXPECT_EQ(settle(controller, 50,
                    [](BoundaryView& now) {
                      now.expert_gain = now.expert_loss = 1;
-                     now.kv_free_slabs = now.kv_slabs - 5;
-                     now.kv_idle_slabs = now.kv_slabs - 30;
+                     now.kv_loss = 0.7;
+                     now.kv_free_slabs = now.kv_slabs - std::min(now.kv_slabs, 5U);
                    }),
-            30U);
+            5U);
 }
 
 TEST(BoundaryController, OneWindowThatSaysOtherwiseMovesNothing) {
@@ -92,7 +104,7 @@ TEST(BoundaryController, OneWindowThatSaysOtherwiseMovesNothing) {
                      if (steps++ % 8 == 0) ++window;
                      // Each window contradicts the one before.
                      (window % 2 == 0 ? now.kv_gain : now.expert_gain) = 1;
-                     now.kv_free_slabs = now.kv_idle_slabs = now.kv_slabs;
+                     now.kv_free_slabs = now.kv_slabs;
                    }),
             50U);
 }
@@ -122,7 +134,7 @@ TEST(BoundaryController, TakesNothingBackForAWhileAfterItHasLent) {
   for (; steps < 100; ++steps) {
     BoundaryView now = view(50);
     now.expert_gain = now.expert_loss = 1;
-    now.kv_free_slabs = now.kv_idle_slabs = 20;
+    now.kv_free_slabs = 20;
     if (steps == 40) controller.lent();
     const std::int32_t slabs = controller.decide(now);
     // Two windows of eight steps agree first.

@@ -91,6 +91,7 @@ TEST(Server, ASuddenLongPromptIsAdmittedWithinTheControllersBound) {
     plan.options.boundary.adaptive = true;
     plan.options.boundary.controller.moves_per_step_max = 2;
     plan.options.boundary.controller.window_steps = 1'000'000;
+    plan.options.boundary.controller.kv_slabs_min = 2;  // none goes back before the prompt comes
     const ServingOutcome outcome = serve(plan);
     ASSERT_FALSE(outcome.wrong) << *outcome.wrong;
     const std::uint32_t bound =
