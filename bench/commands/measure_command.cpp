@@ -29,11 +29,12 @@ constexpr const char* kernel_legend =
     "memory rate and, where the kernel's operations can bound it,\noperations / their rate; no latency is in "
     "it. reached: bound / median. rows each: of every expert.\n";
 constexpr const char* boundary_legend =
-    "re-typed: a change of owner in the host's books; virtual memory: map behind the other range, then "
-    "unmap. "
-    "times: of the host, on an\nidle device; first write: of the device, a pattern into every page that "
-    "moved. "
-    "Each page was verified after each move.\n";
+    "re-typed: a change of owner in the host's books; with events: and the calls that order the tenants' "
+    "streams; live pages: the same, and\nslabs come back full of pages that move first; virtual memory: map "
+    "behind the other range, then unmap. times: of the host, on an idle\ndevice, and of live pages until "
+    "they "
+    "have moved; first write: of the device, a pattern into every page that moved. Each page was\nverified "
+    "after each move.\n";
 
 struct CopyArguments {
   MeasureOptions options;

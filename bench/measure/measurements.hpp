@@ -100,7 +100,12 @@ struct MeasuredKernels {
 };
 [[nodiscard]] MeasuredKernels measure_kernels(const KernelRequest& request);
 
-enum class BoundaryWay : std::uint8_t { retyped, virtual_memory };
+enum class BoundaryWay : std::uint8_t {
+  retyped,         ///< the host's books alone
+  ordered,         ///< and the event calls between the tenants' streams
+  compacted,       ///< and slabs come back full of live pages, which move first; its host waits for them
+  virtual_memory,  ///< blocks mapped behind the other range
+};
 [[nodiscard]] const char* boundary_way_name(BoundaryWay way) noexcept;
 
 struct BoundaryRequest {
@@ -117,7 +122,7 @@ struct BoundaryRow {
   std::uint32_t slabs = 0;
   std::uint64_t slab_bytes = 0;
   std::uint64_t pages_verified = 0;  ///< after all moves of this row together
-  Timing move{};                     ///< host time, with an idle device
+  Timing move{};                     ///< host time, with an idle device; compacted to experts: until moved
   Timing first_write{};              ///< on the device's clock: a pattern into every page that moved
 };
 struct MeasuredBoundary {

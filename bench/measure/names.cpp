@@ -23,7 +23,17 @@ const char* copy_way_name(CopyWay way) noexcept {
 }
 
 const char* boundary_way_name(BoundaryWay way) noexcept {
-  return way == BoundaryWay::retyped ? "re-typed" : "virtual memory";
+  switch (way) {
+    case BoundaryWay::retyped:
+      return "re-typed";
+    case BoundaryWay::ordered:
+      return "with events";
+    case BoundaryWay::compacted:
+      return "live pages";
+    case BoundaryWay::virtual_memory:
+      return "virtual memory";
+  }
+  return "unknown";
 }
 
 }  // namespace prophet::measure
