@@ -137,6 +137,7 @@ void replay(ReplayArguments& arguments) {
   arguments.what.miss = parse_miss_mode(arguments.miss);
   check_forecast_on(arguments.setup.forecast_on, std::span(&arguments.what.predictor, 1));
   check_adapt(arguments.setup.adapt, std::span(&arguments.what.predictor, 1));
+  check_routers(arguments.setup.routers, arguments.what.predictor);
   const bool learns = policy_needs_training(arguments.what.policy) ||
                       predictor_needs_training(arguments.what.predictor) ||
                       arguments.what.miss != MissMode::copy;

@@ -248,6 +248,13 @@ void check_adapt(bool adapt, std::span<const std::string> predictors) {
                   fmt::join(predictors, ", ")));
 }
 
+void check_routers(const RoutersSetup& routers, std::string_view predictor) {
+  if (routers.folder.empty() || predictor == "gate-ahead" || predictor_has_nets(predictor)) return;
+  throw Error(ErrorCode::usage,
+              fmt::format("--routers {}: predictor {} asks no router, expected --predictor gate-ahead or mlp",
+                          routers.folder, predictor));
+}
+
 std::uint32_t slabs_of_fraction(double fraction, const ExpertGrid& grid) {
   if (!(fraction > 0.0 && fraction <= 1.0)) {
     throw Error(ErrorCode::usage, fmt::format("--slab-fraction {}: expected a number in (0, 1]", fraction));

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "bench/commands/replay_trace.hpp"
 #include "bench/commands/routers_option.hpp"
@@ -64,6 +65,8 @@ void check_forecast_on(const std::optional<std::string>& forecast_on,
 
 /// The same of --adapt.
 void check_adapt(bool adapt, std::span<const std::string> predictors);
+/// Throws Error{usage} for routers that the predictor would not ask.
+void check_routers(const RoutersSetup& routers, std::string_view predictor);
 
 /// Cache slabs for a fraction of all experts. Throws Error{usage} outside (0, 1].
 [[nodiscard]] std::uint32_t slabs_of_fraction(double fraction, const ExpertGrid& grid);

@@ -48,6 +48,11 @@ void check(const ServeSetup& setup) {
                     "comes, expected lru, lfu, slru, arc or least-stale",
                     setup.policy));
   }
+  if (!setup.source.train_trace.empty()) {
+    throw Error(ErrorCode::usage,
+                fmt::format("--train-trace {}: no policy of serving learns from a trace, expected none",
+                            setup.source.train_trace));
+  }
   if (setup.device.rfind("sim:", 0) != 0) {
     throw Error(
         ErrorCode::usage,
