@@ -107,6 +107,7 @@ void time_parts(benchmark::State& state, const std::string& predictor, std::span
   const auto per_layer = [&](std::uint64_t count) {
     return static_cast<double>(count) / static_cast<double>(layers.counts().layers);
   };
+  state.counters["clock_ns"] = static_cast<double>(layers.reading_ns());
   state.counters["wanted"] = per_layer(layers.counts().wanted);
   state.counters["missed"] = per_layer(layers.counts().missed);
   state.counters["prefetched"] = per_layer(layers.prefetches() - prefetches_before);

@@ -52,6 +52,8 @@ class DecisionLayers {
   void run_layer();
   /// Of the last run_layer().
   [[nodiscard]] std::uint64_t spent_ns(Part part) const noexcept { return clock_.spent_ns(part); }
+  /// See PartClock.
+  [[nodiscard]] std::uint64_t reading_ns() const noexcept { return clock_.reading_ns(); }
   [[nodiscard]] const DecisionCounts& counts() const noexcept { return counts_; }
   [[nodiscard]] std::uint64_t prefetches() const noexcept { return prefetcher_.issued(); }
 
