@@ -53,6 +53,7 @@ int run(int argc, char** argv) {
   prophet::add_sweep_command(app);
   prophet::add_serve_replay_command(app);
   prophet::add_curve_command(app);
+  prophet::add_fit_dedup_command(app);
   prophet::add_headroom_command(app);
   prophet::add_measure_command(app);
   prophet::add_perplexity_command(app);

@@ -12,6 +12,7 @@ void add_eval_predictor_command(CLI::App& app);
 void add_generate_command(CLI::App& app);
 void add_curve_command(CLI::App& app);
 void add_calibrate_command(CLI::App& app);
+void add_fit_dedup_command(CLI::App& app);
 void add_headroom_command(CLI::App& app);
 void add_measure_command(CLI::App& app);
 void add_perplexity_command(CLI::App& app);
