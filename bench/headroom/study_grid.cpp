@@ -3,13 +3,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "bench/analytic/expert_demand.hpp"
 #include "bench/headroom/device_room.hpp"
 #include "runtime/model/load_model.hpp"
 
 namespace prophet {
 namespace {
-
-constexpr double study_exponent = 0.932;
 
 QuestionOptions options_for(const ModelShape& model, QuestionOptions options, bool experts_as_shipped) {
   if (experts_as_shipped) options.expert_dtype = model.expert_dtype;
@@ -28,7 +27,7 @@ HeadroomCell count(const std::string& gpu, const HeadroomQuestion& question) {
 }  // namespace
 
 double study_unique_experts(const ExpertGrid& grid, std::uint32_t top_k, std::uint32_t batch) {
-  return std::min<double>(grid.experts, top_k * std::pow(batch, study_exponent));
+  return analytic::unique_power_law(grid.experts, top_k, batch);
 }
 
 std::uint32_t study_slabs(const ExpertGrid& grid, std::uint32_t top_k, std::uint32_t batch) {

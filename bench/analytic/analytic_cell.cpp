@@ -1,0 +1,107 @@
+#include "bench/analytic/analytic_cell.hpp"
+
+#include <utility>
+
+#include "bench/analytic/popularity.hpp"
+
+namespace prophet::analytic {
+namespace {
+
+double hit_rate_of(Approach approach, const ExpertDemand& demand, const CellOptions& options) {
+  switch (approach) {
+    case Approach::all_resident:
+    case Approach::int8:
+    case Approach::int4:
+      return 1;
+    case Approach::offload:
+      return 0;
+    case Approach::prophet:
+    case Approach::prophet_int8:
+      return options.hit_rate.value_or(demand.che_hit_rate);
+    case Approach::static_hot:
+      return options.hit_rate.value_or(demand.static_hit_rate);
+  }
+  return 0;
+}
+
+ApproachAnswer answer(const AnalyticModel& model, Approach approach, const AnalyticGpu& gpu,
+                      std::uint32_t batch, const CellOptions& options, const ExpertDemand& demand) {
+  ApproachAnswer answer;
+  answer.approach = approach;
+  answer.memory = memory_parts(model, approach, batch, options.context_tokens);
+  answer.context_tokens_max = context_tokens_max(model, approach, batch, gpu.memory_bytes);
+  answer.batch_size_max = batch_size_max(model, approach, options.context_tokens, gpu.memory_bytes);
+  answer.hit_rate = hit_rate_of(approach, demand, options);
+  const StepQuestion question{approach, batch, options.context_tokens, demand.unique_popular,
+                              answer.hit_rate};
+  answer.step = step_time(model, question, gpu.profile);
+  return answer;
+}
+
+AnalyticCell cell_of(std::shared_ptr<const CatalogueModel> model, const AnalyticGpu& gpu, std::uint32_t batch,
+                     const CellOptions& options, const ExpertDemand& demand) {
+  AnalyticCell cell;
+  cell.gpu = gpu.profile.name;
+  cell.memory_bytes = gpu.memory_bytes;
+  cell.batch = batch;
+  cell.options = options;
+  cell.demand = demand;
+  for (const Approach approach : approaches) {
+    cell.answers[static_cast<std::size_t>(approach)] =
+        answer(model->model, approach, gpu, batch, options, demand);
+  }
+  cell.extension = context_extension(cell.of(Approach::all_resident).context_tokens_max,
+                                     cell.of(Approach::prophet).context_tokens_max);
+  if (model->study && gpu.study_gb != 0) cell.study = as_study_computed(*model->study, gpu.study_gb, batch);
+  cell.model = std::move(model);
+  return cell;
+}
+
+}  // namespace
+
+std::optional<bool> ApproachAnswer::fits(std::uint64_t memory_bytes) const {
+  const auto total = memory.total();
+  if (!total) return std::nullopt;
+  return *total <= memory_bytes;
+}
+
+ExpertDemand expert_demand(const AnalyticModel& model, std::uint32_t batch, double zipf) {
+  const std::vector<double> wanted = step_demand(model.experts, model.top_k, batch, zipf);
+  ExpertDemand demand;
+  demand.unique_power_law = unique_power_law(model.experts, model.top_k, batch);
+  demand.unique_uniform = unique_uniform(model.experts, model.top_k, batch);
+  demand.unique_popular = expected_unique(wanted);
+  demand.by_power_law = sharing(model.experts, model.top_k, batch, demand.unique_power_law);
+  demand.by_uniform = sharing(model.experts, model.top_k, batch, demand.unique_uniform);
+  demand.saturation_batch = saturation_batch(model.experts, model.top_k);
+  demand.cached_experts = resident_experts(model, Approach::prophet, batch);
+  demand.che_hit_rate = che_hit_rate(wanted, demand.cached_experts);
+  demand.static_hit_rate = static_hit_rate(wanted, demand.cached_experts);
+  return demand;
+}
+
+AnalyticCell analytic_cell(std::shared_ptr<const CatalogueModel> model, const AnalyticGpu& gpu,
+                           std::uint32_t batch, const CellOptions& options) {
+  const ExpertDemand demand = expert_demand(model->model, batch, options.zipf);
+  return cell_of(std::move(model), gpu, batch, options, demand);
+}
+
+std::vector<AnalyticCell> analytic_grid(const std::vector<std::shared_ptr<const CatalogueModel>>& models,
+                                        const std::vector<AnalyticGpu>& gpus,
+                                        const std::vector<std::uint32_t>& batches,
+                                        const CellOptions& options) {
+  std::vector<AnalyticCell> cells;
+  cells.reserve(models.size() * gpus.size() * batches.size());
+  for (const auto& model : models) {
+    std::vector<ExpertDemand> demands;
+    for (const std::uint32_t batch : batches)
+      demands.push_back(expert_demand(model->model, batch, options.zipf));
+    for (const AnalyticGpu& gpu : gpus) {
+      for (std::size_t i = 0; i < batches.size(); ++i)
+        cells.push_back(cell_of(model, gpu, batches[i], options, demands[i]));
+    }
+  }
+  return cells;
+}
+
+}  // namespace prophet::analytic

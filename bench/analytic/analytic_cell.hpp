@@ -1,0 +1,92 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bench/analytic/expert_demand.hpp"
+#include "bench/analytic/memory_parts.hpp"
+#include "bench/analytic/step_time.hpp"
+#include "bench/analytic/study/study_reading.hpp"
+
+namespace prophet::analytic {
+
+/// A model of either catalogue. `study` only where it is the study's.
+struct CatalogueModel {
+  AnalyticModel model;
+  std::optional<StudyModel> study;
+};
+
+/// A GPU: what a step is timed by, and how much memory counts. Of the study's catalogue the memory is the
+/// number in the name, in GB of 10^9 bytes; of the real one it is what the profile says a program can
+/// allocate.
+struct AnalyticGpu {
+  GpuProfile profile;
+  std::uint64_t memory_bytes = 0;
+  double study_gb = 0;  ///< the number in the name; 0 for a GPU that is none of the study's
+};
+
+/// What a cell is computed with beside model, GPU and batch.
+struct CellOptions {
+  std::uint64_t context_tokens = 2048;  ///< of each sequence, for KV, step time and largest batch
+  double zipf = 0;                      ///< exponent of the experts' popularity; 0: all alike
+  std::optional<double> hit_rate;       ///< of the caches; from the popularity where none is given
+};
+
+/// What depends on model and batch alone.
+struct ExpertDemand {
+  double unique_power_law = 0;
+  double unique_uniform = 0;
+  double unique_popular = 0;  ///< with the options' popularity; unique_uniform where all are alike
+  Sharing by_power_law;
+  Sharing by_uniform;
+  double saturation_batch = 0;
+  double cached_experts = 0;   ///< of a layer, that Prophet keeps
+  double che_hit_rate = 0;     ///< of an LRU cache of so many
+  double static_hit_rate = 0;  ///< of the so many most popular
+};
+[[nodiscard]] ExpertDemand expert_demand(const AnalyticModel& model, std::uint32_t batch, double zipf);
+
+/// One approach on one GPU.
+struct ApproachAnswer {
+  Approach approach = Approach::all_resident;
+  MemoryParts memory;  ///< with the options' context
+  std::optional<std::uint64_t> context_tokens_max;
+  std::optional<std::uint64_t> batch_size_max;
+  double hit_rate = 1;
+  std::optional<StepTime> step;
+
+  /// None when the catalogue does not say.
+  [[nodiscard]] std::optional<bool> fits(std::uint64_t memory_bytes) const;
+};
+
+/// One configuration: a model on a GPU with a batch. Everything that `prophet analyze` prints of it.
+struct AnalyticCell {
+  std::shared_ptr<const CatalogueModel> model;
+  std::string gpu;
+  std::uint64_t memory_bytes = 0;
+  std::uint32_t batch = 1;
+  CellOptions options;
+  ExpertDemand demand;
+  std::array<ApproachAnswer, approaches.size()> answers;  ///< in the order of `approaches`
+  ContextExtension extension;                             ///< of Prophet over all-resident
+  std::optional<StudyReading> study;                      ///< only of the study's models and GPUs
+
+  [[nodiscard]] const ApproachAnswer& of(Approach approach) const {
+    return answers[static_cast<std::size_t>(approach)];
+  }
+};
+
+/// REQUIRES: batch >= 1.
+[[nodiscard]] AnalyticCell analytic_cell(std::shared_ptr<const CatalogueModel> model, const AnalyticGpu& gpu,
+                                         std::uint32_t batch, const CellOptions& options);
+
+/// Every model on every GPU with every batch, in this order. What no GPU changes is computed once.
+[[nodiscard]] std::vector<AnalyticCell> analytic_grid(
+    const std::vector<std::shared_ptr<const CatalogueModel>>& models, const std::vector<AnalyticGpu>& gpus,
+    const std::vector<std::uint32_t>& batches, const CellOptions& options);
+
+}  // namespace prophet::analytic
