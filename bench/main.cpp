@@ -47,10 +47,12 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", std::string(version.version) + " (" + std::string(version.git_commit) +
                                         (version.git_dirty ? ", modified)" : ")"));
   prophet::add_replay_command(app);
+  prophet::add_analyze_command(app);
   prophet::add_generate_command(app);
   prophet::add_eval_predictor_command(app);
   prophet::add_calibrate_command(app);
   prophet::add_sweep_command(app);
+  prophet::add_recommend_command(app);
   prophet::add_serve_replay_command(app);
   prophet::add_curve_command(app);
   prophet::add_fit_dedup_command(app);

@@ -8,6 +8,7 @@ namespace prophet {
 
 /// Each adds one subcommand to the `prophet` program. A subcommand prints results on stdout, log and progress
 /// on stderr, and throws prophet::Error; main turns that into one sentence and the exit code.
+void add_analyze_command(CLI::App& app);
 void add_eval_predictor_command(CLI::App& app);
 void add_generate_command(CLI::App& app);
 void add_curve_command(CLI::App& app);
@@ -16,6 +17,7 @@ void add_fit_dedup_command(CLI::App& app);
 void add_headroom_command(CLI::App& app);
 void add_measure_command(CLI::App& app);
 void add_perplexity_command(CLI::App& app);
+void add_recommend_command(CLI::App& app);
 void add_replay_command(CLI::App& app);
 void add_serve_replay_command(CLI::App& app);
 void add_sweep_command(CLI::App& app);
