@@ -9,11 +9,6 @@ double power_law_unique(std::uint32_t experts, double scale, double exponent, st
   return std::min<double>(experts, scale * std::pow(batch, exponent));
 }
 
-double uniform_unique(std::uint32_t experts, std::uint32_t top_k, std::uint32_t batch) {
-  const double missed = 1 - static_cast<double>(top_k) / experts;
-  return experts * (1 - std::pow(missed, batch));
-}
-
 double popularity_unique(std::span<const double> popularity, std::uint32_t batch) {
   double unique = 0;
   for (const double chosen : popularity) unique += 1 - std::pow(1 - chosen, batch);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 
 #include "bench/analytic/dedup_expectation.hpp"
 
@@ -25,10 +24,10 @@ double mean_log_batch(std::span<const UniqueAt> points) {
 
 std::vector<UniqueAt> below_saturation(std::span<const UniqueAt> points, std::uint32_t experts,
                                        double saturation) {
-  std::vector<UniqueAt> below;
-  std::copy_if(points.begin(), points.end(), std::back_inserter(below),
-               [&](const UniqueAt& point) { return point.unique <= saturation * experts; });
-  return below;
+  const auto saturated = std::find_if(points.begin(), points.end(), [&](const UniqueAt& point) {
+    return point.unique > saturation * experts;
+  });
+  return {points.begin(), saturated};
 }
 
 double r_squared_of(std::span<const UniqueAt> points, double scale, double exponent) {

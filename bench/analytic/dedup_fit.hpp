@@ -22,7 +22,8 @@ struct PowerLaw {
   double r_squared = 0;
 };
 
-/// The points whose unique experts are at most `saturation` x experts, as they stand.
+/// The points, in the order of batches, before the first with more unique experts than `saturation` x
+/// experts.
 [[nodiscard]] std::vector<UniqueAt> below_saturation(std::span<const UniqueAt> points, std::uint32_t experts,
                                                      double saturation);
 

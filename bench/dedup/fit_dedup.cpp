@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "bench/analytic/dedup_expectation.hpp"
+#include "bench/analytic/expert_demand.hpp"
 #include "bench/dedup/sequence_rows.hpp"
 #include "bench/dedup/unique_experts.hpp"
 #include "prophet/error.hpp"
@@ -49,7 +49,7 @@ class Counted {
   SequenceRows rows_;
 };
 
-/// How many batches take part in the fit: the first ones, since more tokens never choose fewer experts.
+/// How many batches take part in the fit, from the first on.
 std::size_t fitted_batches(const Points& measured, const ExpertGrid& grid, const DedupOptions& options) {
   const std::size_t fitted = analytic::below_saturation(measured, grid.experts, options.saturation).size();
   if (fitted >= 2) return fitted;
@@ -75,7 +75,7 @@ Points points_of_all(const UniqueExpertsTable& table, std::span<const std::uint3
 Points points_of_uniform(const TraceShape& shape, std::span<const std::uint32_t> batches) {
   Points points;
   for (const std::uint32_t batch : batches)
-    points.push_back({batch, analytic::uniform_unique(shape.grid.experts, shape.top_k, batch)});
+    points.push_back({batch, analytic::unique_uniform(shape.grid.experts, shape.top_k, batch)});
   return points;
 }
 
@@ -91,7 +91,7 @@ void fit_points(DedupFit& fit, const TraceShape& shape, std::size_t fitted, doub
   fit.free_law = analytic::fit_power_law(measured);
   fit.uniform_law = analytic::fit_exponent(first(fit.uniform, fitted), shape.top_k);
   fit.popularity_law = analytic::fit_exponent(first(fit.popularity, fitted), shape.top_k);
-  const analytic::PowerLaw study{static_cast<double>(shape.top_k), analytic::study_law::exponent, 0};
+  const analytic::PowerLaw study{static_cast<double>(shape.top_k), analytic::study_exponent, 0};
   fit.study_r_squared = analytic::r_squared_of(measured, study.scale, study.exponent);
   fit.departure = analytic::departure_of(fit.measured, experts, fit.law, tolerance);
   fit.free_departure = analytic::departure_of(fit.measured, experts, fit.free_law, tolerance);

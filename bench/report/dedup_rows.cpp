@@ -7,13 +7,14 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/analytic/dedup_expectation.hpp"
+#include "bench/analytic/expert_demand.hpp"
 #include "bench/measure/table.hpp"
 
 namespace prophet {
 namespace {
 
 using Row = nlohmann::ordered_json;
-using analytic::study_law::exponent;
+constexpr double exponent = analytic::study_exponent;
 
 constexpr double to_percent = measure::to_percent;
 constexpr std::array batch_columns{measure::Column{"batch", "batch", "tokens", 1, 0, 6},
@@ -138,7 +139,7 @@ std::string fit_lines(const DedupReport& report, double tolerance) {
                   all.free_law.r_squared, departure_text(all.free_departure, tolerance));
   text += fmt::format(
       "study's law  a = {} (printed: 95 % {} to {}, R2 {}), R2 {:.4f} over these batches; {}\n", exponent,
-      analytic::study_law::exponent_low, analytic::study_law::exponent_high, analytic::study_law::r_squared,
+      analytic::study_fit::exponent_low, analytic::study_fit::exponent_high, analytic::study_fit::r_squared,
       all.study_r_squared, departure_text(all.study_departure, tolerance));
   text += fmt::format(
       "the same fit k * B^a of uniform routing a = {:.4f} (R2 {:.4f}), of popularity a = {:.4f}\n",

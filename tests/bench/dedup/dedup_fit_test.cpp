@@ -6,6 +6,7 @@
 
 #include "bench/analytic/dedup_expectation.hpp"
 #include "bench/analytic/dedup_fit.hpp"
+#include "bench/analytic/expert_demand.hpp"
 
 namespace prophet::analytic {
 namespace {
@@ -18,18 +19,18 @@ std::vector<UniqueAt> built(double scale, double exponent) {
 }
 
 TEST(DedupExpectation, UniformRoutingIsTheClosedForm) {
-  EXPECT_DOUBLE_EQ(uniform_unique(32, 4, 1), 4);
+  EXPECT_DOUBLE_EQ(unique_uniform(32, 4, 1), 4);
   // Two tokens of 2 of 4: the second finds each of its two taken with probability one half.
-  EXPECT_DOUBLE_EQ(uniform_unique(4, 2, 2), 3);
+  EXPECT_DOUBLE_EQ(unique_uniform(4, 2, 2), 3);
   // One of 128 experts, the figures that a study of MoE memory is compared with: 15.1 and 50.5.
-  EXPECT_NEAR(uniform_unique(128, 1, 16), 15.1, 0.05);
-  EXPECT_NEAR(uniform_unique(128, 1, 64), 50.5, 0.05);
+  EXPECT_NEAR(unique_uniform(128, 1, 16), 15.1, 0.05);
+  EXPECT_NEAR(unique_uniform(128, 1, 64), 50.5, 0.05);
 }
 
 TEST(DedupExpectation, EqualPopularityIsUniform) {
   const std::vector<double> equal(32, 4.0 / 32);
   for (const std::uint32_t batch : {1U, 3U, 64U})
-    EXPECT_NEAR(popularity_unique(equal, batch), uniform_unique(32, 4, batch), 1e-9);
+    EXPECT_NEAR(popularity_unique(equal, batch), unique_uniform(32, 4, batch), 1e-9);
   // Always the same two experts.
   EXPECT_DOUBLE_EQ(popularity_unique(std::vector<double>{1, 1, 0, 0}, 8), 2);
 }
@@ -37,7 +38,7 @@ TEST(DedupExpectation, EqualPopularityIsUniform) {
 TEST(DedupExpectation, AnyOtherPopularityNeedsFewerExperts) {
   const std::vector<double> skewed{0.9, 0.6, 0.3, 0.2};
   for (const std::uint32_t batch : {2U, 4U, 8U})
-    EXPECT_LT(popularity_unique(skewed, batch), uniform_unique(4, 2, batch));
+    EXPECT_LT(popularity_unique(skewed, batch), unique_uniform(4, 2, batch));
 }
 
 TEST(DedupFit, AnExactPowerLawGivesItsExponentBack) {
@@ -66,7 +67,7 @@ TEST(DedupFit, ALawWorseThanTheMeanHasNegativeRSquared) {
 }
 
 TEST(DedupFit, OnlyBatchesBelowSaturationTakePart) {
-  const std::vector<UniqueAt> points{{1, 4}, {2, 7}, {4, 28.8}, {8, 28.9}};
+  const std::vector<UniqueAt> points{{1, 4}, {2, 7}, {4, 28.8}, {8, 28.9}, {16, 28.7}};
   EXPECT_EQ(below_saturation(points, 32, 0.9).size(), 3U);
 }
 
@@ -84,8 +85,8 @@ TEST(DedupFit, TheLocalExponentIsConstantOnlyUnderAPowerLaw) {
   const auto points = built(4, 0.8);
   for (std::size_t i = 1; i < points.size(); ++i)
     EXPECT_NEAR(local_exponent(points[i - 1], points[i]), 0.8, 1e-12);
-  EXPECT_GT(local_exponent({1, uniform_unique(32, 4, 1)}, {2, uniform_unique(32, 4, 2)}),
-            local_exponent({8, uniform_unique(32, 4, 8)}, {16, uniform_unique(32, 4, 16)}) + 0.3);
+  EXPECT_GT(local_exponent({1, unique_uniform(32, 4, 1)}, {2, unique_uniform(32, 4, 2)}),
+            local_exponent({8, unique_uniform(32, 4, 8)}, {16, unique_uniform(32, 4, 16)}) + 0.3);
 }
 
 TEST(DedupFit, UniformRoutingFitsWellAndEachShapeHasAnExponentOfItsOwn) {
@@ -99,7 +100,7 @@ TEST(DedupFit, UniformRoutingFitsWellAndEachShapeHasAnExponentOfItsOwn) {
         Shape{128, 8, 0.822, 0.980}, Shape{256, 8, 0.864, 0.983}, Shape{128, 1, 0.963, 0.999}}) {
     std::vector<UniqueAt> points;
     for (std::uint32_t batch = 1; batch <= 64; batch *= 2)
-      points.push_back({batch, uniform_unique(shape.experts, shape.top_k, batch)});
+      points.push_back({batch, unique_uniform(shape.experts, shape.top_k, batch)});
     const PowerLaw law = fit_exponent(below_saturation(points, shape.experts, 0.9), shape.top_k);
     EXPECT_NEAR(law.exponent, shape.exponent, 0.0006) << shape.experts;
     EXPECT_NEAR(law.r_squared, shape.r_squared, 0.0006) << shape.experts;

@@ -6,7 +6,6 @@
 #include <numeric>
 #include <vector>
 
-#include "bench/analytic/dedup_expectation.hpp"
 #include "bench/dedup/fit_dedup.hpp"
 #include "bench/dedup/unique_experts.hpp"
 #include "prophet/error.hpp"
