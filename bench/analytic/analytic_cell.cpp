@@ -7,7 +7,8 @@
 namespace prophet::analytic {
 namespace {
 
-double hit_rate_of(Approach approach, const ExpertDemand& demand, const CellOptions& options) {
+double hit_rate_of(const AnalyticModel& model, Approach approach, const ExpertDemand& demand,
+                   const CellOptions& options) {
   switch (approach) {
     case Approach::all_resident:
     case Approach::int8:
@@ -17,7 +18,7 @@ double hit_rate_of(Approach approach, const ExpertDemand& demand, const CellOpti
       return 0;
     case Approach::prophet:
     case Approach::prophet_int8:
-      return options.hit_rate.value_or(demand.che_hit_rate);
+      return cache_hit_rate(options, demand.cached_experts, model.experts, demand.che_hit_rate);
     case Approach::static_hot:
       return options.hit_rate.value_or(demand.static_hit_rate);
   }
@@ -31,7 +32,7 @@ ApproachAnswer answer(const AnalyticModel& model, Approach approach, const Analy
   answer.memory = memory_parts(model, approach, batch, options.context_tokens);
   answer.context_tokens_max = context_tokens_max(model, approach, batch, gpu.memory_bytes);
   answer.batch_size_max = batch_size_max(model, approach, options.context_tokens, gpu.memory_bytes);
-  answer.hit_rate = hit_rate_of(approach, demand, options);
+  answer.hit_rate = hit_rate_of(model, approach, demand, options);
   const StepQuestion question{approach, batch, options.context_tokens, demand.unique_popular,
                               answer.hit_rate};
   answer.step = step_time(model, question, gpu.profile);
@@ -58,6 +59,12 @@ AnalyticCell cell_of(std::shared_ptr<const CatalogueModel> model, const Analytic
 }
 
 }  // namespace
+
+double cache_hit_rate(const CellOptions& options, double slots, std::uint32_t experts, double che_rate) {
+  if (options.hit_rate) return *options.hit_rate;
+  if (slots >= experts) return 1;
+  return options.curve ? options.curve->at(slots / experts) : che_rate;
+}
 
 std::optional<bool> ApproachAnswer::fits(std::uint64_t memory_bytes) const {
   const auto total = memory.total();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bench/analytic/expert_demand.hpp"
+#include "bench/analytic/hit_rate_curve.hpp"
 #include "bench/analytic/memory_parts.hpp"
 #include "bench/analytic/step_time.hpp"
 #include "bench/analytic/study/study_reading.hpp"
@@ -33,8 +34,14 @@ struct AnalyticGpu {
 struct CellOptions {
   std::uint64_t context_tokens = 2048;  ///< of each sequence, for KV, step time and largest batch
   double zipf = 0;                      ///< exponent of the experts' popularity; 0: all alike
-  std::optional<double> hit_rate;       ///< of the caches; from the popularity where none is given
+  std::optional<double> hit_rate;  ///< of the caches; from the curve or the popularity where none is given
+  std::shared_ptr<const HitRateCurve> curve;  ///< of a trace, for LRU and forecast caches; may be null
 };
+
+/// The hit rate of a cache that holds `slots` of `experts` experts of each layer: the options', else the
+/// curve's, else `che_rate`.
+[[nodiscard]] double cache_hit_rate(const CellOptions& options, double slots, std::uint32_t experts,
+                                    double che_rate);
 
 /// What depends on model and batch alone.
 struct ExpertDemand {

@@ -47,8 +47,8 @@ void size_cache(const Asked& asked, WayAnswer& answer) {
       std::clamp<std::uint64_t>(room / of_slot, asked.model.top_k, asked.model.experts);
   answer.experts_of_layer = static_cast<double>(slots);
   answer.total_bytes = rest + slots * of_slot;
-  answer.hit_rate =
-      asked.question.options.hit_rate.value_or(che_hit_rate(asked.demand, answer.experts_of_layer));
+  answer.hit_rate = cache_hit_rate(asked.question.options, answer.experts_of_layer, asked.model.experts,
+                                   che_hit_rate(asked.demand, answer.experts_of_layer));
 }
 
 std::uint64_t bytes_of_each(const Asked& asked, std::uint64_t gpus) {

@@ -35,8 +35,9 @@ SensitivityPoint point_at(Inputs inputs, std::string_view name, double value, st
   point.value = value;
   point.context_tokens_max =
       context_tokens_max(inputs.model, Approach::prophet, batch, inputs.gpu.memory_bytes);
-  const StepQuestion question{Approach::prophet, batch, inputs.options.context_tokens, demand.unique_popular,
-                              inputs.options.hit_rate.value_or(demand.che_hit_rate)};
+  const StepQuestion question{
+      Approach::prophet, batch, inputs.options.context_tokens, demand.unique_popular,
+      cache_hit_rate(inputs.options, demand.cached_experts, inputs.model.experts, demand.che_hit_rate)};
   if (const auto step = step_time(inputs.model, question, inputs.gpu.profile))
     point.overlapped_ns = step->overlapped_ns;
   return point;

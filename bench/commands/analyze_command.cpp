@@ -24,13 +24,14 @@ std::string run_line() {
                      version.git_dirty ? ", modified" : "");
 }
 
-Json provenance_of(const AnalyzeSelection& selection) {
+Json provenance_of(const AnalyzeSetup& setup, const AnalyzeSelection& selection) {
   Json provenance(provenance_json());
   provenance["catalogue"] = analytic::catalogue_name(selection.catalogue);
   provenance["measured"] = false;
   provenance["context_tokens"] = selection.options.context_tokens;
   provenance["zipf"] = selection.options.zipf;
   if (selection.options.hit_rate) provenance["hit_rate"] = *selection.options.hit_rate;
+  if (!setup.curve_path.empty()) provenance["curve"] = setup.curve_path;
   Json sources = Json::object();
   for (const auto& model : selection.models) sources[model->model.name] = model->model.source;
   provenance["model_sources"] = sources;
@@ -41,7 +42,7 @@ void write_documents(const AnalyzeSetup& setup, const AnalyzeSelection& selectio
                      const Json& rows) {
   if (!setup.json_path.empty()) {
     Json document = {{"schema_version", report_schema_version}};
-    document["provenance"] = provenance_of(selection);
+    document["provenance"] = provenance_of(setup, selection);
     if (!summary.is_null()) document["summary"] = summary;
     document["rows"] = rows;
     write_text_file(setup.json_path, json_text(document));

@@ -9,6 +9,7 @@
 #include "bench/report/provenance.hpp"
 #include "prophet/error.hpp"
 #include "prophet/limits.hpp"
+#include "runtime/model/json_text.hpp"
 
 namespace prophet {
 namespace {
@@ -74,6 +75,18 @@ AnalyzeSelection of_grid(const AnalyzeSetup& setup, Catalogue catalogue) {
 
 }  // namespace
 
+void add_hit_rate_options(CLI::App& command, AnalyzeSetup& setup) {
+  command
+      .add_option("--zipf", setup.zipf,
+                  "How unequal experts are: the exponent of Zipf's law, 0 for all alike")
+      ->capture_default_str();
+  command.add_option("--hit-rate", setup.hit_rate,
+                     "Of the caches, 0 to 1; by default what the popularity gives");
+  command.add_option(
+      "--curve", setup.curve_path,
+      "What `prophet curve --csv` wrote: hit rates of a trace, by the share of experts that stay");
+}
+
 void add_analyze_options(CLI::App& command, AnalyzeSetup& setup) {
   command
       .add_option("--catalogue", setup.catalogue,
@@ -84,12 +97,7 @@ void add_analyze_options(CLI::App& command, AnalyzeSetup& setup) {
                      "A GPU profile, a100-80gb by default; of the real catalogue also the path of one");
   command.add_option("--batch", setup.batch, "Sequences, each with one token a step; 1 by default");
   command.add_option("--context", setup.context_tokens, "Tokens of each sequence")->capture_default_str();
-  command
-      .add_option("--zipf", setup.zipf,
-                  "How unequal experts are: the exponent of Zipf's law, 0 for all alike")
-      ->capture_default_str();
-  command.add_option("--hit-rate", setup.hit_rate,
-                     "Of the caches, 0 to 1; by default what the popularity gives");
+  add_hit_rate_options(command, setup);
   command.add_flag("--grid", setup.grid,
                    "The study's 16 models x 4 GPUs x 6 batches, or those that the other options name");
   command.add_flag("--sensitivity", setup.sensitivity,
@@ -111,6 +119,8 @@ void check_analyze_setup(const AnalyzeSetup& setup) {
     refuse(fmt::format("--zipf {}: expected 0 to {}", setup.zipf, zipf_max));
   if (setup.hit_rate && !(*setup.hit_rate >= 0 && *setup.hit_rate <= 1))
     refuse(fmt::format("--hit-rate {}: expected 0 to 1", *setup.hit_rate));
+  if (setup.hit_rate && !setup.curve_path.empty())
+    refuse("--hit-rate and --curve are both given: expected one of them");
   if (setup.grid && setup.sensitivity)
     refuse("analyze: --grid and --sensitivity are both given: expected one of them");
   if (!setup.grid && !setup.sensitivity && setup.model.empty())
@@ -124,6 +134,10 @@ AnalyzeSelection analyze_selection(const AnalyzeSetup& setup) {
   selection.options.context_tokens = setup.context_tokens;
   selection.options.zipf = setup.zipf;
   selection.options.hit_rate = setup.hit_rate;
+  if (!setup.curve_path.empty()) {
+    selection.options.curve = std::make_shared<const HitRateCurve>(parse_hit_rate_curve(
+        read_text_file(setup.curve_path, limits::config_json_bytes_max), setup.curve_path));
+  }
   return selection;
 }
 

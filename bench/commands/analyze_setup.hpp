@@ -21,6 +21,7 @@ struct AnalyzeSetup {
   std::uint32_t context_tokens = 2048;
   double zipf = 0;
   std::optional<double> hit_rate;
+  std::string curve_path;
   bool grid = false;
   bool sensitivity = false;
   std::string json_path;
@@ -32,6 +33,9 @@ void add_analyze_options(CLI::App& command, AnalyzeSetup& setup);
 /// Throws Error{usage} for what is out of range, for no model where neither the grid nor the sensitivity is
 /// asked for, and for both of them.
 void check_analyze_setup(const AnalyzeSetup& setup);
+
+/// The options of a hit rate, which `analyze` and `recommend` share.
+void add_hit_rate_options(CLI::App& command, AnalyzeSetup& setup);
 
 /// What is to be computed: all of each, by each other.
 struct AnalyzeSelection {

@@ -30,12 +30,7 @@ void add_recommend_options(CLI::App& command, RecommendSetup& setup) {
   command.add_option("--batch", setup.asked.batch, "Sequences, each with one token a step; 1 by default");
   command.add_option("--context", setup.asked.context_tokens, "Tokens of each sequence")
       ->capture_default_str();
-  command
-      .add_option("--zipf", setup.asked.zipf,
-                  "How unequal experts are: the exponent of Zipf's law, 0 for all alike")
-      ->capture_default_str();
-  command.add_option("--hit-rate", setup.asked.hit_rate,
-                     "Of the cache, 0 to 1; by default what the popularity gives");
+  add_hit_rate_options(command, setup.asked);
   command
       .add_option("--slow-down", setup.slow_down_max,
                   "How many times as long a step may take before quantising is preferred to caching")
@@ -68,6 +63,10 @@ void run(const RecommendSetup& setup) {
   provenance["gpu"] = gpu.profile.name;
   provenance["batch"] = question.batch;
   provenance["context_tokens"] = question.options.context_tokens;
+  provenance["zipf"] = question.options.zipf;
+  if (question.options.hit_rate) provenance["hit_rate"] = *question.options.hit_rate;
+  if (!setup.asked.curve_path.empty()) provenance["curve"] = setup.asked.curve_path;
+  provenance["slow_down_max"] = question.slow_down_max;
   provenance["measured"] = false;
   document["provenance"] = provenance;
   document["recommended"] = result.chosen ? Json(way_name(*result.chosen)) : Json("none");

@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <cctype>
-#include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <filesystem>
 
 #include "bench/analytic/analytic_cell.hpp"
@@ -216,6 +216,7 @@ TEST(AnalyticGrid, ContextsAreThoseOfHeadroomButForItsPages) {
   EXPECT_GT(compared, 90U);
 }
 
+/// Of one core's time, so that what else the machine does is not counted.
 TEST(AnalyticGrid, TakesLessThanFiftyMillisecondsAtAnyPopularity) {
   for (const double zipf : {0.0, 1.0}) {
     CellOptions options;
@@ -226,11 +227,11 @@ TEST(AnalyticGrid, TakesLessThanFiftyMillisecondsAtAnyPopularity) {
     for (const char* const name : study_gpus) gpus.push_back(catalogue_gpu(Catalogue::real, name));
     double shortest_ms = 1e9;
     for (int repetition = 0; repetition < 5; ++repetition) {
-      const auto begin = std::chrono::steady_clock::now();
+      const std::clock_t begin = std::clock();
       const auto cells = analytic_grid(models, gpus, {study_batches.begin(), study_batches.end()}, options);
-      const std::chrono::duration<double, std::milli> taken = std::chrono::steady_clock::now() - begin;
+      const double taken_ms = 1e3 * static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
       ASSERT_EQ(cells.size(), 384U);
-      shortest_ms = std::min(shortest_ms, taken.count());
+      shortest_ms = std::min(shortest_ms, taken_ms);
     }
     std::printf("zipf %g: 384 cells in %.2f ms\n", zipf, shortest_ms);
 #ifdef NDEBUG
