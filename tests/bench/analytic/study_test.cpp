@@ -113,6 +113,9 @@ TEST(StudyReading, ReproducesThePrintedContexts) {
   const StudyReading qwen = as_study_computed(find_study_model("qwen1.5-moe-a2.7b"), 80, 16);
   EXPECT_NEAR(*qwen.baseline_tokens, 16.8e3, 50);
   EXPECT_NEAR(*qwen.prophet_tokens, 17.6e3, 50);
+  const StudyReading olmoe = as_study_computed(find_study_model("olmoe-1b-7b"), 80, 16);
+  EXPECT_NEAR(*olmoe.baseline_tokens, 32.4e3, 50);
+  EXPECT_NEAR(*olmoe.prophet_tokens, 32.4e3, 50);
 }
 
 TEST(StudyReading, WithoutAnExpertSizeNothingIsClaimed) {
