@@ -87,18 +87,22 @@ TEST(CpuDevice, TheThrottleHoldsTheLinkForBytesOverRate) {
   Spans spans;
   device->set_timeline(&spans);
   std::vector<double> excess_us;
-  for (std::uint64_t i = 0; i < 20; ++i) {
+  constexpr double late_us = 1000;
+  double least_us = late_us;
+  // On a loaded machine most are late, but not all of so many.
+  for (std::uint64_t i = 0; i < 20 || (i < 400 && least_us >= late_us); ++i) {
     device->copy(stream.id(), there.view(), host.view(), i);
     device->synchronize();
     const TimelineSpan span = spans.with_tag(i);
     const double held_ns = static_cast<double>(span.end_ns - span.start_ns);
     excess_us.push_back((held_ns - static_cast<double>(mib) / rate * 1e9) / 1e3);
     EXPECT_GT(excess_us.back(), -1.0) << "the link was given up too early";
+    least_us = std::min(least_us, excess_us.back());
   }
   std::sort(excess_us.begin(), excess_us.end());
-  std::cout << "link held too long by: median " << excess_us[10] << " us, most " << excess_us[19] << " us\n";
-  // On a loaded machine most are late, but not all of twenty.
-  EXPECT_LT(excess_us[0], 1000);
+  std::cout << "link held too long by: median " << excess_us[excess_us.size() / 2] << " us, most "
+            << excess_us.back() << " us\n";
+  EXPECT_LT(excess_us.front(), late_us);
 }
 
 TEST(CpuDevice, TheTwoDirectionsDoNotShareALink) {
