@@ -26,12 +26,9 @@ HeadroomCell count(const std::string& gpu, const HeadroomQuestion& question) {
 
 }  // namespace
 
-double study_unique_experts(const ExpertGrid& grid, std::uint32_t top_k, std::uint32_t batch) {
-  return analytic::unique_power_law(grid.experts, top_k, batch);
-}
-
 std::uint32_t study_slabs(const ExpertGrid& grid, std::uint32_t top_k, std::uint32_t batch) {
-  return grid.layers * static_cast<std::uint32_t>(std::ceil(study_unique_experts(grid, top_k, batch)));
+  return grid.layers *
+         static_cast<std::uint32_t>(std::ceil(analytic::unique_power_law(grid.experts, top_k, batch)));
 }
 
 std::vector<StudyCell> run_study_grid(const QuestionOptions& options, bool experts_as_shipped,

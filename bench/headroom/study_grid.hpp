@@ -10,11 +10,8 @@
 
 namespace prophet {
 
-/// The study's law for the distinct experts of a layer that a batch of tokens chooses, min(E, k * B^0.932),
-/// whose exponent it fitted and which no routing obeys at every size.
-[[nodiscard]] double study_unique_experts(const ExpertGrid& grid, std::uint32_t top_k, std::uint32_t batch);
-
-/// The slabs that keep so many of every layer, rounded up to whole experts.
+/// The slabs that keep of every layer what the study's law says that a batch of tokens chooses
+/// (analytic::unique_power_law), rounded up to whole experts.
 [[nodiscard]] std::uint32_t study_slabs(const ExpertGrid& grid, std::uint32_t top_k, std::uint32_t batch);
 
 /// One cell of the grid and the all-resident one beside it.
