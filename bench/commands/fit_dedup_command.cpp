@@ -40,6 +40,9 @@ struct FitDedupSetup {
 
 void check_setup(const FitDedupSetup& setup) {
   check_one_stdout(setup.json_path, setup.csv_path);
+  if (!setup.source.sizes_of.empty()) {
+    refuse(fmt::format("--sizes-of {}: distinct experts have no size, expected none", setup.source.sizes_of));
+  }
   const DedupOptions& options = setup.options;
   for (const std::uint32_t batch : setup.batches) {
     if (batch < 1 || batch > limits::lanes_max)
