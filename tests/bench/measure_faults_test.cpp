@@ -72,10 +72,17 @@ TEST_P(MeasureFaults, ACallThatFailsOnceLeaksNothingAndIsTold) {
       for (const cudaError_t error : {cudaErrorMemoryAllocation, cudaErrorInvalidValue}) {
         SCOPED_TRACE(function + " number " + std::to_string(nth) + " of " + std::to_string(count) + ": " +
                      cudaGetErrorName(error));
+        vehicle::forget_calls();
         vehicle::fail_call(function, nth, error);
         const auto ending = run();
         vehicle::clear_faults();
-        EXPECT_TRUE(ending || may_fail_unnoticed(function) || gives_back(function));
+        if (vehicle::calls()[function] < nth) {
+          // What is past already is not waited for: a run may make fewer calls, and never meet the fault.
+          EXPECT_FALSE(ending) << sentence_;
+          EXPECT_GT(nth, 1U);
+        } else {
+          EXPECT_TRUE(ending || may_fail_unnoticed(function) || gives_back(function));
+        }
         if (ending && *ending != ErrorCode::no_device) {
           const bool is_memory = error == cudaErrorMemoryAllocation;
           EXPECT_EQ(*ending, is_memory ? ErrorCode::out_of_memory : ErrorCode::check_failed) << sentence_;
