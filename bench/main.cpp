@@ -59,6 +59,7 @@ int run(int argc, char** argv) {
   prophet::add_headroom_command(app);
   prophet::add_measure_command(app);
   prophet::add_perplexity_command(app);
+  prophet::add_tables_command(app);
   prophet::add_trace_command(app);
   prophet::add_train_predictor_command(app);
   prophet::add_models_command(app);

@@ -21,6 +21,7 @@ void add_recommend_command(CLI::App& app);
 void add_replay_command(CLI::App& app);
 void add_serve_replay_command(CLI::App& app);
 void add_sweep_command(CLI::App& app);
+void add_tables_command(CLI::App& app);
 void add_trace_command(CLI::App& app);
 void add_train_predictor_command(CLI::App& app);
 void add_models_command(CLI::App& app);
