@@ -6,9 +6,9 @@
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <string_view>
 #include <vector>
 
+#include "bench/report/shell_text.hpp"
 #include "prophet/error.hpp"
 #include "runtime/base/version.hpp"
 
@@ -27,20 +27,7 @@ void remember_command_line(int argc, char** argv) {
 }
 
 std::string command_line_text() {
-  constexpr std::string_view plain =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./:=,+@%";
-  std::string text;
-  for (const std::string& word : command_line()) {
-    if (!text.empty()) text += ' ';
-    if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) {
-      text += word;
-      continue;
-    }
-    text += '\'';
-    for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
-    text += '\'';
-  }
-  return text;
+  return shell_text(command_line());
 }
 
 nlohmann::json provenance_json() {

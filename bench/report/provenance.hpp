@@ -4,13 +4,11 @@
 #include <span>
 #include <string>
 
+#include "bench/report/schema_version.hpp"
 #include "runtime/device/device.hpp"
 #include "runtime/trace/routing_trace.hpp"
 
 namespace prophet {
-
-/// The version of every JSON document that Prophet writes; it grows when a key changes its meaning.
-inline constexpr int report_schema_version = 1;
 
 /// Remembers the command line for the results of this process. Call it once, first thing in main.
 void remember_command_line(int argc, char** argv);

@@ -1,0 +1,66 @@
+#include "bench/page/sections.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "bench/page/result_table.hpp"
+
+namespace prophet::page {
+namespace {
+
+/// What a result's rows have in common, and who shows them.
+struct Kind {
+  const char* section;
+  std::vector<std::string_view> keys;  ///< of every row
+  void (*add)(Section& section, const Result& result);
+};
+
+void add_any(Section& section, const Result& result) {
+  section.blocks.emplace_back(generic_table(fmt::format("Rows of {}", result.name), result.rows()));
+}
+
+/// In the order of the page; the last one takes whatever is left.
+const std::vector<Kind>& kinds() {
+  static const std::vector<Kind> all{
+      {"Headroom", {"tokens", "resident_tokens", "outcome", "extension"}, add_headroom},
+      {"Hit rates and stall", {"policy", "hit_on_time", "bytes_demand", "stall_ns"}, add_replay},
+      {"Other results", {}, add_any},
+  };
+  return all;
+}
+
+const Kind& kind_of(const Result& result) {
+  return *std::find_if(kinds().begin(), kinds().end(),
+                       [&](const Kind& kind) { return all_have(result.rows(), kind.keys); });
+}
+
+void add_origin(Section& section, const Result& result) {
+  section.blocks.emplace_back(Heading{fmt::format("{}: prophet {}", result.name, result.command())});
+  const std::string how = standing(result);
+  section.blocks.emplace_back(Paragraph{fmt::format("Figures are {}.", how), how == "SIMULATED"});
+}
+
+Download file_of(const Result& result) {
+  return {"All keys of every row", result.name, result.path, "application/json", result.text};
+}
+
+}  // namespace
+
+std::vector<Section> result_sections(std::span<const Result> results) {
+  std::vector<Section> sections;
+  for (const Kind& kind : kinds()) {
+    Section section{kind.section, {}};
+    for (const Result& result : results) {
+      if (&kind_of(result) != &kind) continue;
+      add_origin(section, result);
+      kind.add(section, result);
+      section.blocks.emplace_back(file_of(result));
+    }
+    if (!section.blocks.empty()) sections.push_back(std::move(section));
+  }
+  return sections;
+}
+
+}  // namespace prophet::page

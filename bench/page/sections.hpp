@@ -1,0 +1,30 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bench/page/page.hpp"
+#include "bench/page/result_file.hpp"
+
+namespace prophet::page {
+
+/// What produced a result's figures, in words that no reader can take for another: "SIMULATED", "wall clock",
+/// "arithmetic, nothing measured", "counted: no times", "no times: CUDA sources on the CPU".
+[[nodiscard]] std::string standing(const Result& result);
+
+/// A command line, a list of texts, as a shell takes it; the program without its folder.
+[[nodiscard]] std::string command_text(const Json& argv);
+
+/// One line a result: command, device, model, trace, seed, version and commit.
+[[nodiscard]] Section runs_section(std::span<const Result> results);
+
+/// The sections of all results: those of one kind stand together, kinds in a fixed order. A kind that has no
+/// section of its own gets one table of all its keys.
+[[nodiscard]] std::vector<Section> result_sections(std::span<const Result> results);
+
+// What one result adds to the section of its kind.
+void add_headroom(Section& section, const Result& result);
+void add_replay(Section& section, const Result& result);
+
+}  // namespace prophet::page
