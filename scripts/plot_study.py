@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 """Draws the study's pictures, each in the study's version and the real one, from what prophet analyze computes.
 
-  plot_study.py PROPHET OUT    asks the program PROPHET, then writes into the folder OUT, for each picture and catalogue,
-                               NAME_CATALOGUE.csv with every number that is drawn, and NAME_CATALOGUE.svg and .png
+  plot_study.py PROPHET OUT    asks the program PROPHET, then writes into the folder OUT, for each picture and
+                               catalogue, NAME_CATALOGUE.csv with every number that is drawn, and NAME_CATALOGUE.svg
+                               and .png
 
 Exit codes: 0; 1 prophet had no answer, or OUT cannot be written; 2 usage, or no matplotlib.
 """
@@ -19,11 +20,12 @@ except ImportError:
     sys.exit(2)
 
 from plots.picture import save  # noqa: E402
-from plots.study import extension, memory  # noqa: E402
+from plots.study import contexts, expert_count, extension, memory, memory_parts, savings, summary  # noqa: E402
 from plots.study.answers import CATALOGUES, Answers, NoAnswer  # noqa: E402
 from plots.study.table import write_table  # noqa: E402
 
-PICTURES = [*memory.PICTURES, *extension.PICTURES]
+FAMILIES = (memory, memory_parts, extension, savings, expert_count, contexts, summary)
+PICTURES = [picture for family in FAMILIES for picture in family.PICTURES]
 
 
 def draw_all(answers):

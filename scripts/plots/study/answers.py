@@ -6,6 +6,7 @@ import subprocess
 
 CATALOGUES = ("study", "real")
 GB = 1e9
+NO_NUMBERS = {"": None, "true": True, "false": False}
 
 
 class NoAnswer(Exception):
@@ -14,8 +15,8 @@ class NoAnswer(Exception):
 
 def value(text):
     """A field of a CSV file: None where it is empty, else a number, else a truth value, else the text."""
-    if text in ("", "true", "false"):
-        return {"": None, "true": True, "false": False}[text]
+    if text in NO_NUMBERS:
+        return NO_NUMBERS[text]
     try:
         return int(text)
     except ValueError:
@@ -48,18 +49,20 @@ class Answers:
         self.prophet, self.folder = prophet, folder
         self.asked = {}
 
+    def run(self, command):
+        try:
+            result = subprocess.run([self.prophet, *command], cwd=self.folder, capture_output=True, text=True)
+        except OSError as error:
+            raise NoAnswer(f"{self.prophet}: {error.strerror}: expected the program prophet") from error
+        if result.returncode:
+            raise NoAnswer(f"prophet {shlex.join(command)} failed ({result.returncode}): {result.stderr.strip()}")
+
     def ask(self, name, catalogue, *options):
         """(rows, provenance) of one grid, which is left in NAME_CATALOGUE.csv and .json."""
         stem = f"{name}_{catalogue}"
         if stem not in self.asked:
             command = ["analyze", "--catalogue", catalogue, "--grid", *map(str, options)]
-            files = ["--csv", f"{stem}.csv", "--json", f"{stem}.json"]
-            try:
-                result = subprocess.run([self.prophet, *command, *files], cwd=self.folder, capture_output=True, text=True)
-            except OSError as error:
-                raise NoAnswer(f"{self.prophet}: {error.strerror}: expected the program prophet") from error
-            if result.returncode:
-                raise NoAnswer(f"prophet {shlex.join(command)} failed ({result.returncode}): {result.stderr.strip()}")
+            self.run([*command, "--csv", f"{stem}.csv", "--json", f"{stem}.json"])
             said = json.loads((self.folder / f"{stem}.json").read_text(encoding="utf-8"))["provenance"]
             commit = said["git_commit"] + " (modified)" * bool(said["git_dirty"])
             provenance = {"catalogue": catalogue, "command": f"prophet {shlex.join(command)}",

@@ -1,9 +1,14 @@
 """Extension: how much longer a context Prophet leaves room for, by model and over the batch."""
 from plots.picture import GREY
+from plots.result_file import group
 from plots.study.answers import mean
-from plots.study.look import FILLS, PROPHET, SMALL, bars, beside, figure_of, finish
+from plots.study.look import BEHIND, FILLS, LOOKS, PROPHET, SMALL, bars, beside, figure_of, finish, spread
 from plots.study.outcome import RATIO, counted, extension, outcome, savings
 from plots.study.table import Picture
+
+UNDECIDED_IS = "Undecided: the study says too little to tell whether Prophet fits. "
+LINES = ("switch-base-128", "qwen1.5-moe-a2.7b", "deepseek-moe-16b", "olmoe-1b-7b")
+LINES_GPUS = ("a100-40gb", "a100-80gb")  # the study's figure names the larger one
 
 
 def by_model_rows(answers, catalogue):
@@ -18,13 +23,15 @@ def by_model_rows(answers, catalogue):
                      "mean_extension": mean(extension(row) or 0 for row in known),
                      "largest_extension": max((extension(row) or 0 for row in known), default=None),
                      "mean_savings_percent": mean(map(savings, cells))})
-    note = "Enabled: only Prophet fits. Neither: no context at all. Contexts are by room alone; no step is timed."
+    note = "Enabled: only Prophet fits. Neither: no context at all. " + UNDECIDED_IS * (catalogue == "study") + (
+        "Contexts are by room alone; no step is timed.")
     return sorted(rows, key=lambda row: -(row["mean_extension"] or 0)), {**provenance, "note": note}
 
 
 def others(row):
     """In how many cells there is no ratio, in words."""
-    return [f"{name} in {row[f'{name}_cells']}" for name in ("enabled", "neither") if row[f"{name}_cells"]]
+    return [f"{name} in {row[f'{name}_cells']}" for name in ("enabled", "neither", "undecided")
+            if row[f"{name}_cells"]]
 
 
 def study_words(row):
@@ -70,4 +77,49 @@ def draw_by_model(table):
     return finish(figure, table, title)
 
 
-PICTURES = [Picture("extension_by_model", by_model_rows, draw_by_model)]
+def over_batch_rows(answers, catalogue):
+    grid, provenance = answers.grid(catalogue)
+    rows = [{"gpu": row["gpu"], "model": row["model"], "batch": row["batch"], "outcome": outcome(row),
+             "extension": extension(row)} for row in grid if row["model"] in LINES and row["gpu"] in LINES_GPUS]
+    note = "By room alone; no step is timed. Enabled: only Prophet fits. Neither: no context at all." + (
+        " The study prints 0 for both." if catalogue == "study" else "")
+    return sorted(rows, key=lambda row: LINES_GPUS.index(row["gpu"])), {**provenance, "note": note}
+
+
+def draw_gpu(axes, rows):
+    batches = sorted({row["batch"] for row in rows})
+    lines = {model: [row for row in rows if row["model"] == model] for model in LINES}
+    top = max(row["extension"] or 0 for row in rows)
+    step = (top - 1) / 13
+    starts = spread([line[0]["extension"] for line in lines.values()], step)
+    for (model, line), (colour, marker), y in zip(lines.items(), LOOKS, starts):
+        drawn = [row for row in line if row["outcome"] == RATIO]
+        axes.plot([batches.index(row["batch"]) for row in drawn], [row["extension"] for row in drawn], color=colour,
+                  marker=marker, markersize=6, linewidth=1.5, clip_on=False)
+        axes.text(-0.25, y, f"{model} {line[0]['extension']:.2f}", ha="right", va="center", fontsize=SMALL)
+    last = [row["extension"] for row in rows if row["batch"] == batches[-1] and row["outcome"] == RATIO]
+    for ending in sorted({f"{value:.2f}" for value in last}):
+        axes.text(len(batches) - 0.7, float(ending), ending, va="center", fontsize=SMALL, bbox=BEHIND)
+    gone = [row for row in rows if row["outcome"] != RATIO]
+    for (word, model), cells in group(gone, "outcome", "model").items():
+        at = [batches.index(row["batch"]) for row in cells]
+        axes.text(sum(at) / len(at), 1 - 1.2 * step, f"{model}\n{word}", ha="center", va="top", fontsize=SMALL)
+    axes.axhline(1, color="black", linewidth=0.9, linestyle="--", zorder=0)
+    axes.set_xticks(range(len(batches)), [str(batch) for batch in batches])
+    axes.set(xlim=(-3.2, len(batches) - 0.2), xlabel="batch", ylim=(1 - (4 if gone else 1) * step, None))
+    axes.set_yticks([tick for tick in axes.get_yticks() if 1 <= tick <= top])
+
+
+def draw_over_batch(table):
+    figure, panels = figure_of(1, len(LINES_GPUS), (10, 4.2))
+    for axes, gpu in zip(panels[0], LINES_GPUS):
+        draw_gpu(axes, [row for row in table.rows if row["gpu"] == gpu])
+        axes.set_title(gpu, loc="left")
+    panels[0][0].set_ylabel("longest context, Prophet / all resident")
+    return finish(figure, table, "What Prophet adds to the longest context falls with the batch")
+
+
+PICTURES = [
+    Picture("extension_by_model", by_model_rows, draw_by_model),
+    Picture("extension_over_batch", over_batch_rows, draw_over_batch),
+]

@@ -1,19 +1,20 @@
-"""How the study's pictures look: few colours far apart in lightness, hatches beside them, words for what is no number."""
+"""How the study's pictures look: few colours far apart, with hatches or marks, and words for what is no number."""
 import textwrap
 
 from matplotlib.patches import Patch
 
-from plots.picture import COLOURS, GREY, plt
+from plots.picture import COLOURS, GREY, MARKERS, plt
 
-BLUE, ORANGE, SKY = COLOURS[0], COLOURS[4], COLOURS[5]
+BLUE, VERMILION, PURPLE, ORANGE, SKY = COLOURS[0], COLOURS[1], COLOURS[3], COLOURS[4], COLOURS[5]
+# Of lines, each with its mark: no green beside the red one.
+LOOKS = tuple(zip((BLUE, VERMILION, "black", ORANGE, PURPLE, SKY, GREY), MARKERS))
 RESIDENT, PROPHET = "all resident", "Prophet"
 FILLS = {RESIDENT: {"facecolor": BLUE}, PROPHET: {"facecolor": ORANGE, "hatch": "///"}}
-NO_NUMBER = {"facecolor": "white", "edgecolor": "#bbbbbb", "hatch": "...."}  # of a cell that has none
-LIGHT_TO_DARK = "Blues"  # lightness falls with the value all the way: it prints in grey
+BEHIND = {"facecolor": "white", "edgecolor": "none", "pad": 1}  # of a label that a line would cross
 SMALL = 8  # pt, the least
-NOTE_CHARACTERS_PER_INCH = 14
+TITLE_CHARACTERS_PER_INCH, NOTE_CHARACTERS_PER_INCH = 11, 16.5
 
-OF = {"study": "as the study computed it, right or wrong (catalogue study)",
+OF = {"study": "the study's own numbers, right or wrong (catalogue study)",
       "real": "the architectures as they are (catalogue real), nothing measured"}
 
 
@@ -25,10 +26,12 @@ def figure_of(rows, columns, size, **options):
 
 def finish(figure, table, title):
     """What is seen, of which catalogue, from which file, and the note that stands in it."""
-    figure.suptitle(f"{title}\n{OF[table.catalogue]}", fontsize=10.5, fontweight="bold", x=0.01, ha="left")
+    width = figure.get_figwidth()
+    title = textwrap.wrap(title, int(TITLE_CHARACTERS_PER_INCH * width))
+    figure.suptitle("\n".join((*title, OF[table.catalogue])), fontsize=10.5, fontweight="bold", x=0.01, ha="left")
     said = table.provenance
     source = f"{table.name}.csv; prophet {said['prophet']}, commit {said['commit']}"
-    lines = textwrap.wrap(said["note"], int(NOTE_CHARACTERS_PER_INCH * figure.get_figwidth()))
+    lines = textwrap.wrap(said["note"], int(NOTE_CHARACTERS_PER_INCH * width))
     figure.supxlabel("\n".join((*lines, source)), fontsize=SMALL, color=GREY, x=0.01, ha="left")
     return figure
 
@@ -57,14 +60,11 @@ def rounded(number):
 
 
 def spread(values, least):
-    """The same in order, moved apart so that neighbours differ by `least` or more."""
+    """The same in order, moved apart evenly until neighbours differ by `least` or more."""
     order = sorted(range(len(values)), key=lambda at: values[at])
     placed = list(values)
     for below, above in zip(order, order[1:]):
         placed[above] = max(placed[above], placed[below] + least)
-    return placed
+    moved = sum(placed) - sum(values)
+    return [place - moved / len(placed) for place in placed]
 
-
-def contrast(fraction):
-    """Of the text on a cell whose value is that fraction of the darkest."""
-    return "white" if fraction > 0.55 else "black"

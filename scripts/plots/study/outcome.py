@@ -6,7 +6,7 @@ MEANING = {
     RATIO: "both fit",
     ENABLED: "only Prophet fits",
     NEITHER: "neither fits",
-    UNDECIDED: "the baseline does not fit; of Prophet the study says too little",
+    UNDECIDED: "the baseline does not fit, Prophet unknown",
     UNKNOWN: "the study prints no expert size",
 }
 

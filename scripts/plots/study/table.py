@@ -18,7 +18,8 @@ def csv_text(provenance, rows):
     text.writelines(f"# {key}: {said}\n" for key, said in provenance.items())
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    for row in rows:
+        writer.writerow({key: str(said).lower() if isinstance(said, bool) else said for key, said in row.items()})
     return text.getvalue()
 
 
