@@ -12,7 +12,8 @@ namespace {
 Cell shown_cell(const Shown& column, const Json& row) {
   const auto found = row.find(column.key);
   if (found == row.end()) return {};
-  if (!found->is_number() || column.kind != ColumnKind::number) return plain_cell(*found);
+  if (!found->is_number() || column.kind != ColumnKind::number || column.decimals == Shown::as_it_is)
+    return plain_cell(*found);
   const double value = found->get<double>();
   return {fmt::format("{:.{}f}", value * column.scale, column.decimals), value, Tone::plain};
 }

@@ -10,6 +10,9 @@ namespace prophet::page {
 
 /// How a table shows one key of its rows.
 struct Shown {
+  /// Decimals of a number that is printed with at most six digits, unscaled.
+  static constexpr int as_it_is = -1;
+
   const char* key = "";
   const char* heading = "";
   const char* unit = "";

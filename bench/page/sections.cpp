@@ -26,6 +26,15 @@ const std::vector<Kind>& kinds() {
   static const std::vector<Kind> all{
       {"Headroom", {"tokens", "resident_tokens", "outcome", "extension"}, add_headroom},
       {"Hit rates and stall", {"policy", "hit_on_time", "bytes_demand", "stall_ns"}, add_replay},
+      {"Hit rates by cache size", {"policy", "slabs", "hit_rate", "hits"}, add_curve},
+      {"Forecasts", {"predictor", "ahead", "scope", "recall_at_k"}, add_forecast},
+      {"Serving", {"boundary", "goodput_per_s", "good_requests"}, add_serve},
+      {"Distinct experts of a batch", {"batch", "unique", "law", "study_law"}, add_dedup},
+      {"Perplexity", {"format", "bits_per_token", "perplexity"}, add_perplexity},
+      {"Memory and steps by arithmetic", {"gpu", "memory_bytes", "prophet_total_bytes"}, add_cells},
+      {"Sensitivity", {"input", "context_swing", "step_swing"}, add_sensitivity},
+      {"Recommendations", {"way", "fits", "total_bytes"}, add_recommendation},
+      {"Claims of the study", {"claimed", "verdict", "reason"}, add_ledger},
       {"Other results", {}, add_any},
   };
   return all;

@@ -26,5 +26,14 @@ namespace prophet::page {
 // What one result adds to the section of its kind.
 void add_headroom(Section& section, const Result& result);
 void add_replay(Section& section, const Result& result);
+void add_curve(Section& section, const Result& result);
+void add_forecast(Section& section, const Result& result);
+void add_serve(Section& section, const Result& result);
+void add_perplexity(Section& section, const Result& result);
+void add_dedup(Section& section, const Result& result);
+void add_cells(Section& section, const Result& result);
+void add_sensitivity(Section& section, const Result& result);
+void add_recommendation(Section& section, const Result& result);
+void add_ledger(Section& section, const Result& result);
 
 }  // namespace prophet::page
