@@ -55,7 +55,8 @@ class Answers:
         except OSError as error:
             raise NoAnswer(f"{self.prophet}: {error.strerror}: expected the program prophet") from error
         if result.returncode:
-            raise NoAnswer(f"prophet {shlex.join(command)} failed ({result.returncode}): {result.stderr.strip()}")
+            said = result.stderr.strip() or "it said nothing"
+            raise NoAnswer(f"prophet {shlex.join(command)} failed ({result.returncode}): {said}")
 
     def ask(self, name, catalogue, *options):
         """(rows, provenance) of one grid, which is left in NAME_CATALOGUE.csv and .json."""

@@ -43,8 +43,8 @@ def prophet_words(row):
     if row["outcome"] == RATIO:
         return f"{tokens(row['prophet_context_tokens'])}\n{row['extension']:.2f}x"
     if row["outcome"] == ENABLED:
-        return f"{tokens(row['prophet_context_tokens'])}\n{printed or 'enabled'}"
-    return f"neither\n{printed}" if printed else NEITHER
+        return "\n".join(filter(None, (tokens(row["prophet_context_tokens"]), ENABLED, printed)))
+    return f"{NEITHER}\n{printed}" if printed else NEITHER
 
 
 def shade_of(count):

@@ -85,7 +85,7 @@ def draw(table):
         name_others(extension, groups)
     extension.set_xticks(range(len(groups)), [str(experts) for experts in groups])
     extension.set(xlim=(-0.3, len(groups) - 0.1), xlabel="experts of a layer")
-    return finish(figure, table, "More experts save more; the context that this adds hangs on which sizes happen to fit")
+    return finish(figure, table, "More experts save more; the context that this adds hangs on which sizes fit")
 
 
 PICTURES = [Picture("expert_count", rows_of, draw)]

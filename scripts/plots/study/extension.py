@@ -21,7 +21,6 @@ def by_model_rows(answers, catalogue):
         known = [row for row in cells if outcome(row) == RATIO or (catalogue == "study" and outcome(row) != "unknown")]
         rows.append({"model": model, "cells": len(cells), "zero_cells": len(known) - counts["ratio_cells"], **counts,
                      "mean_extension": mean(extension(row) or 0 for row in known),
-                     "largest_extension": max((extension(row) or 0 for row in known), default=None),
                      "mean_savings_percent": mean(map(savings, cells))})
     note = "Enabled: only Prophet fits. Neither: no context at all. " + UNDECIDED_IS * (catalogue == "study") + (
         "Contexts are by room alone; no step is timed.")

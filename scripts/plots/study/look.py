@@ -31,7 +31,7 @@ def finish(figure, table, title):
     figure.suptitle("\n".join((*title, OF[table.catalogue])), fontsize=10.5, fontweight="bold", x=0.01, ha="left")
     said = table.provenance
     source = f"{table.name}.csv; prophet {said['prophet']}, commit {said['commit']}"
-    lines = textwrap.wrap(said["note"], int(NOTE_CHARACTERS_PER_INCH * width))
+    lines = textwrap.wrap(said["note"], int(NOTE_CHARACTERS_PER_INCH * width), break_on_hyphens=False)
     figure.supxlabel("\n".join((*lines, source)), fontsize=SMALL, color=GREY, x=0.01, ha="left")
     return figure
 

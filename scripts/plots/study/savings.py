@@ -18,7 +18,7 @@ PANELS = {
 NOTES = {
     "study": "Of E experts of a layer a token wants k, and a step of B tokens k B^0.932, at most all.",
     "real": "Left what Prophet keeps, k B^0.932 of E experts, to be comparable with the study; right, without a fit, "
-            "what is wanted if each token chooses k uniformly: E (1 - (1 - k/E)^B).",
+            "what B tokens want if each chooses k uniformly: E(1-(1-k/E)^B).",
 }
 
 
@@ -52,7 +52,7 @@ def by_count_rows(answers, catalogue):
     rows = []
     for (experts, batch), cells in group([row for row in grid if row["gpu"] == GPU], "experts", "batch").items():
         means = {column: mean(savings_of(row)[column] for row in cells) for column in PANELS[catalogue].values()}
-        rows.append({"experts": experts, "batch": batch, "models": len(cells), **means})
+        rows.append({"experts": experts, "batch": batch, **means})
     return sorted(rows, key=lambda row: (row["experts"], row["batch"])), {**provenance, "note": NOTES[catalogue]}
 
 

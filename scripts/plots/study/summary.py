@@ -29,9 +29,10 @@ def rows_of(answers, catalogue):
         rows.append({"panel": "step", "model": model, "gpu": GPU, "batch": 1, "all_resident_ms": resident,
                      "prophet_ms": prophet, "times_apart": prophet / resident,
                      "hit_percent": 100 * row["prophet_hit_rate"], "all_resident_fits": row["all_resident_fits"]})
-    note = ("Step times are bounds from below: bytes over bandwidths, copies hidden behind compute, nothing else "
-            "counted. They suppose experts that are all alike, so that a cache hits no more often than the share that it "
-            "keeps: real routing is more regular, and how much must be measured.")
+    note = ("A cell is a model, a GPU and a batch. Step times are bounds from below: bytes over bandwidths, copies "
+            "hidden behind compute, nothing else counted. They suppose experts that are all alike, so that a cache "
+            "hits no more often than the share that it keeps: real routing is more regular, by how much must be "
+            "measured.")
     return rows, {**provenance, "note": note}
 
 
@@ -72,21 +73,21 @@ def draw_steps(axes, rows):
         axes.plot(prophet, y, "s", color=ORANGE, markersize=8)
         missing = "" if row["all_resident_fits"] else "\n(does not fit)"
         for x, side, name in ((resident, "right", f"all resident\n{resident:.2f} ms{missing}"),
-                              (prophet, "left", f"Prophet\n{prophet:.2f} ms")):
+                              (prophet, "left", f"Prophet, {row['hit_percent']:.1f} % hits\n{prophet:.2f} ms")):
             axes.annotate(name, (x, y), (6 if side == "right" else -6, -8), textcoords="offset points", ha=side,
                           va="top", fontsize=SMALL)
-        axes.annotate(f"{row['model']}: bounds {row['times_apart']:.1f} times apart", (resident, y), (-6, 9),
+        axes.annotate(f"{row['model']}: {row['times_apart']:.1f}x apart", (resident, y), (-6, 9),
                       textcoords="offset points", fontsize=SMALL)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.set(ylim=(len(rows) - 0.4, -0.6), xlim=(rows[0]["all_resident_ms"] / 8, 25 * rows[-1]["prophet_ms"]),
+    axes.set(ylim=(len(rows) - 0.4, -0.6), xlim=(rows[0]["all_resident_ms"] / 10, 90 * rows[-1]["prophet_ms"]),
              xlabel="least time of a decode step [ms]")
     axes.set_yticks([])
     axes.set_title(f"A step takes at least ({rows[0]['gpu']}, batch {rows[0]['batch']})", loc="left")
 
 
 def draw(table):
-    figure, ((left, middle, right),) = figure_of(1, 3, (13, 4.6))
+    figure, ((left, middle, right),) = figure_of(1, 3, (11.5, 4.6))
     parts = {name: [row for row in table.rows if row["panel"] == name] for name in ("savings", "outcomes", "step")}
     draw_savings(left, parts["savings"])
     draw_outcomes(middle, parts["outcomes"], table.catalogue)
