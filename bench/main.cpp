@@ -63,6 +63,7 @@ int run(int argc, char** argv) {
   prophet::add_tables_command(app);
   prophet::add_trace_command(app);
   prophet::add_train_predictor_command(app);
+  prophet::add_validate_command(app);
   prophet::add_models_command(app);
   prophet::add_info_command(app);
   prophet::add_profiles_command(app);

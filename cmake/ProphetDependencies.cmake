@@ -9,6 +9,8 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)
 pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET openblas)
+pkg_check_modules(MUPARSERX REQUIRED IMPORTED_TARGET muparserx)
+find_library(PROPHET_LIBCSV csv REQUIRED) # comes without a file that says where it lies
 if(PROPHET_BUILD_TESTS)
   find_package(GTest REQUIRED)
 endif()

@@ -25,6 +25,7 @@ void add_sweep_command(CLI::App& app);
 void add_tables_command(CLI::App& app);
 void add_trace_command(CLI::App& app);
 void add_train_predictor_command(CLI::App& app);
+void add_validate_command(CLI::App& app);
 void add_models_command(CLI::App& app);
 void add_info_command(CLI::App& app);
 void add_profiles_command(CLI::App& app);
