@@ -1,4 +1,4 @@
-"""One figure that says it all: what is saved, what that is good for, and what a step then takes at least."""
+"""One figure that says it all: what is saved, what that is good for, and the least time of a step that keeps few."""
 from plots.study.answers import mean
 from plots.study.look import BLUE, LOOKS, ORANGE, SMALL, bars, beside, figure_of, finish
 from plots.study.outcome import MEANING, OUTCOMES, RATIO, UNDECIDED, UNKNOWN, extension, outcome, savings
@@ -81,9 +81,9 @@ def draw_steps(axes, rows):
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.set(ylim=(len(rows) - 0.4, -0.6), xlim=(rows[0]["all_resident_ms"] / 10, 90 * rows[-1]["prophet_ms"]),
-             xlabel="least time of a decode step [ms]")
+             xlabel="least time of a decode step at these hits [ms]")
     axes.set_yticks([])
-    axes.set_title(f"A step takes at least ({rows[0]['gpu']}, batch {rows[0]['batch']})", loc="left")
+    axes.set_title(f"Bound of a step ({rows[0]['gpu']}, batch {rows[0]['batch']})", loc="left")
 
 
 def draw(table):
