@@ -81,19 +81,21 @@ std::vector<Entry> entries_of(const ValidateSetup& setup) {
   return entries;
 }
 
-/// Keeps the entries whose field is among the wanted; an unwanted word that no entry has is refused.
+/// Keeps the entries whose field is among the wanted; a word that no entry has is refused.
 template <typename Field>
 void keep(std::vector<Entry>& entries, const std::vector<std::string>& wanted, const char* option,
           Field field) {
   if (wanted.empty()) return;
   std::vector<std::string> known;
-  for (const Entry& entry : entries) known.push_back(field(entry));
+  for (const Entry& entry : entries) {
+    if (!field(entry).empty()) known.push_back(field(entry));
+  }
   std::sort(known.begin(), known.end());
   known.erase(std::unique(known.begin(), known.end()), known.end());
   std::set<std::string> kept;
   for (const std::string& word : wanted) {
     const auto same = std::find_if(known.begin(), known.end(), [&](const std::string& each) {
-      return !each.empty() && lower_case(each) == lower_case(word);
+      return lower_case(each) == lower_case(word);
     });
     if (same == known.end())
       throw Error(ErrorCode::usage, fmt::format("{} '{}': no claim has it, expected one such as {}", option,

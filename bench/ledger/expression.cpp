@@ -24,7 +24,8 @@ double word_of_place(const std::string& name, const Place& place) {
 }
 
 double number_of(const mup::IValue& value) {
-  return value.GetType() == 'b' ? (value.GetBool() ? 1 : 0) : static_cast<double>(value.GetFloat());
+  if (value.GetType() == 'b') return value.GetBool() ? 1 : 0;
+  return value.IsScalar() ? static_cast<double>(value.GetFloat()) : std::nan("");
 }
 
 }  // namespace
