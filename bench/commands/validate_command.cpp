@@ -1,5 +1,4 @@
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -11,6 +10,7 @@
 
 #include "bench/commands/commands.hpp"
 #include "bench/ledger/ledger_file.hpp"
+#include "bench/ledger/near_words.hpp"
 #include "bench/ledger/recordings.hpp"
 #include "bench/ledger/validation.hpp"
 #include "bench/measure/table.hpp"
@@ -99,7 +99,7 @@ void keep(std::vector<Entry>& entries, const std::vector<std::string>& wanted, c
     });
     if (same == known.end())
       throw Error(ErrorCode::usage, fmt::format("{} '{}': no claim has it, expected one such as {}", option,
-                                                word, fmt::join(near_names(word, known), ", ")));
+                                                word, near_words(word, known)));
     kept.insert(*same);
   }
   std::erase_if(entries, [&](const Entry& entry) { return !kept.contains(field(entry)); });

@@ -1,7 +1,6 @@
 #include "bench/ledger/ledger_file.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -10,8 +9,8 @@
 
 #include "bench/ledger/csv_table.hpp"
 #include "bench/ledger/embedded_data.hpp"
+#include "bench/ledger/near_words.hpp"
 #include "prophet/error.hpp"
-#include "runtime/model/names.hpp"
 
 namespace prophet::ledger {
 namespace {
@@ -171,8 +170,7 @@ std::vector<Entry> read_claims(const std::string& name, std::string_view text,
     const auto found = known.find(table.field(row, "id"));
     if (found == known.end())
       refuse(table, row, "id",
-             fmt::format("one that the ledger has, such as {}",
-                         fmt::join(near_names(table.field(row, "id"), names), ", ")));
+             fmt::format("one that the ledger has, such as {}", near_words(table.field(row, "id"), names)));
     Entry entry = *found->second;
     entry.claim = read_claim(table, row, claims_columns);
     entry.where = table.where(row);

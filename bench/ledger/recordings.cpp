@@ -1,7 +1,6 @@
 #include "bench/ledger/recordings.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
@@ -10,8 +9,8 @@
 #include "bench/analytic/study/study_catalogue.hpp"
 #include "bench/ledger/csv_table.hpp"
 #include "bench/ledger/embedded_data.hpp"
+#include "bench/ledger/near_words.hpp"
 #include "prophet/error.hpp"
-#include "runtime/model/names.hpp"
 
 namespace prophet::ledger {
 namespace {
@@ -96,8 +95,8 @@ const Recording& find_recording(std::string_view id) {
   if (found != all.end()) return *found;
   std::vector<std::string> ids;
   for (const Recording& recording : all) ids.push_back(recording.id);
-  throw Error(ErrorCode::bad_input, fmt::format("no recording '{}'; expected one such as {}", id,
-                                                fmt::join(near_names(id, ids), ", ")));
+  throw Error(ErrorCode::bad_input,
+              fmt::format("no recording '{}'; expected one such as {}", id, near_words(id, ids)));
 }
 
 std::unique_ptr<Quantities> make_measured_quantities() {
