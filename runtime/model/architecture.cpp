@@ -68,12 +68,15 @@ ModelShape shape_of(const Architecture& a) {
   shape.top_k = a.top_k;
   shape.layers = a.layers;
   shape.hidden_size = a.hidden_size;
+  shape.heads = a.heads;
   shape.expert_width = a.expert_width;
   shape.expert_matrices = a.expert_matrices;
   if (a.expert_biases) shape.expert_bias_params = (a.expert_matrices - 1) * a.expert_width + a.hidden_size;
   shape.expert_dtype = a.expert_dtype;
   shape.dtype = a.dtype;
   shape.non_expert_params = count_non_expert_params(a);
+  shape.kv_projection_params = count_kv_projection_params(a);
+  shape.repeated_params = count_repeated_params(a);
   shape.lookup_params = count_lookup_params(a);
   shape.shared_expert_params = count_shared_expert_params(a);
   shape.recurrent_state_values = recurrent_state_values(a);

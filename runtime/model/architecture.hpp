@@ -96,6 +96,15 @@ struct Architecture {
 /// The input embeddings where the output has a matrix of its own; tied ones are read whole by the output.
 [[nodiscard]] std::uint64_t count_lookup_params(const Architecture& a);
 
+/// The part of count_non_expert_params() that makes K and V of grouped heads: tensor parallelism divides it
+/// by KV heads, of which every GPU has one at least.
+[[nodiscard]] std::uint64_t count_kv_projection_params(const Architecture& a);
+
+/// The part that tensor parallelism keeps whole on every GPU, as vLLM does
+/// (vllm/model_executor/models/{mixtral,deepseek_v2,jamba}.py): norms, routers, gates of shared experts,
+/// biases of what a sum over GPUs precedes, MLA's projections down to the latents.
+[[nodiscard]] std::uint64_t count_repeated_params(const Architecture& a);
+
 /// Shared experts of all MoE layers, without their gates.
 [[nodiscard]] std::uint64_t count_shared_expert_params(const Architecture& a);
 

@@ -41,7 +41,8 @@ struct GpuProfile {
   std::uint64_t host_cores = 0;        ///< that may compute experts; they make up host_flops_per_s
   double host_flops_per_s = 0;         ///< of all of them, fp32 multiply-adds count as two
   double zero_copy_bytes_per_s = 0;    ///< pinned host memory as kernels read it over the link
-  bool measured = false;               ///< written by `prophet calibrate`, not shipped
+  double peer_bytes_per_s = 0;  ///< to other GPUs of the machine, one way; 0: not known; not of the sim
+  bool measured = false;        ///< written by `prophet calibrate`, not shipped
   friend bool operator==(const GpuProfile&, const GpuProfile&) = default;
 };
 
@@ -69,6 +70,7 @@ struct ProfileFigure {
 /// Parses the JSON text of a profile; `where` stands in error sentences. A number is written bare or as
 /// {"value": number, "source": text}. Numbers that older files lack are taken from others: vector_flops_per_s
 /// is flops_per_s over matrix_to_vector_rate, and those of the host are as with_host_figures has them.
+/// Without peer_bytes_per_s it is not known.
 [[nodiscard]] GpuProfile parse_gpu_profile(std::string_view json_text, std::string_view where);
 
 /// What the numbers of a written profile rest on.

@@ -28,6 +28,10 @@ bool is_name(std::string_view name) {
   return !name.empty() && name.size() <= limits::profile_name_characters_max;
 }
 
+bool is_unknown(const GpuProfile& profile, const ProfileField& field) {
+  return field.may_be_unknown && profile_value(profile, field) == 0;
+}
+
 bool is_whole(const ProfileField& field) {
   return std::holds_alternative<std::uint64_t GpuProfile::*>(field.member);
 }
@@ -60,6 +64,10 @@ ProfileFigure figure_of_old_file(const GpuProfile& profile, const ProfileField& 
     figure.source = fmt::format("not in the file: flops_per_s over {:g}", matrix_to_vector_rate);
     return figure;
   }
+  if (field.may_be_unknown) {
+    figure.source = "not in the file: not known";
+    return figure;
+  }
   figure.value = profile_value(with_host_figures(profile), field);
   figure.source = "not in the file: what a profile that says nothing of its host is taken to have";
   return figure;
@@ -82,7 +90,7 @@ void check_writable(const GpuProfile& profile) {
   }
   for (const auto& field : profile_fields) {
     const auto value = profile_value(profile, field);
-    if (value >= field.min && value <= field.max) continue;
+    if (is_unknown(profile, field) || (value >= field.min && value <= field.max)) continue;
     throw Error(ErrorCode::bad_input,
                 fmt::format("profile '{}': field {} is {}; expected a number from {:g} to {:g}", profile.name,
                             field.name, value, field.min, field.max));
@@ -138,6 +146,7 @@ std::string gpu_profile_json(const GpuProfile& profile, const ProfileSources& so
   std::string usual = sources.all;
   if (usual.empty()) usual = profile.measured ? "measured by prophet calibrate" : "not stated";
   for (const auto& field : profile_fields) {
+    if (is_unknown(profile, field)) continue;
     auto& figure = json[std::string(field.name)];
     if (is_whole(field)) {
       figure["value"] = profile.*std::get<std::uint64_t GpuProfile::*>(field.member);

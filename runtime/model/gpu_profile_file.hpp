@@ -17,10 +17,11 @@ struct ProfileField {
   std::variant<double GpuProfile::*, std::uint64_t GpuProfile::*> member;
   double min;
   double max;
-  bool may_be_absent = false;  ///< older files lack it; see gpu_profile.hpp
+  bool may_be_absent = false;   ///< older files lack it; see gpu_profile.hpp
+  bool may_be_unknown = false;  ///< absent it is 0, and 0 it is not written
 };
 
-inline constexpr std::array<ProfileField, 17> profile_fields{{
+inline constexpr std::array<ProfileField, 18> profile_fields{{
     {"memory_bytes", &GpuProfile::memory_bytes, 0x1p20, 0x1p50},
     {"memory_bytes_per_s", &GpuProfile::memory_bytes_per_s, 1e6, 1e15},
     {"flops_per_s", &GpuProfile::flops_per_s, 1e6, 1e18},
@@ -38,6 +39,7 @@ inline constexpr std::array<ProfileField, 17> profile_fields{{
     {"host_cores", &GpuProfile::host_cores, 1, limits::host_cores_max, true},
     {"host_flops_per_s", &GpuProfile::host_flops_per_s, 1e4, 1e18, true},
     {"zero_copy_bytes_per_s", &GpuProfile::zero_copy_bytes_per_s, 1e5, 1e14, true},
+    {"peer_bytes_per_s", &GpuProfile::peer_bytes_per_s, 1e6, 1e15, true, true},
 }};
 
 /// The number of `field` in `profile`.

@@ -41,6 +41,7 @@ struct ModelShape {
   std::uint32_t top_k = 0;   ///< routed experts of one token in one layer
   std::uint32_t layers = 0;  ///< all transformer layers, dense ones included
   std::uint32_t hidden_size = 0;
+  std::uint32_t heads = 0;               ///< query heads of a layer with attention
   std::uint32_t expert_width = 0;        ///< intermediate size of one routed expert
   std::uint32_t expert_matrices = 3;     ///< 3 when gated (gate, up, down), 2 when not
   std::uint32_t expert_bias_params = 0;  ///< biases of one routed expert, 0 for most models
@@ -49,6 +50,8 @@ struct ModelShape {
   std::uint64_t non_expert_params = 0;   ///< attention, norms, router, shared and dense layers, embeddings
   std::uint64_t lookup_params =
       0;  ///< the part of them of which a token reads one row: untied input embeddings
+  std::uint64_t kv_projection_params = 0;    ///< the part of them that makes K and V of grouped heads
+  std::uint64_t repeated_params = 0;         ///< the part of them that tensor parallelism does not divide
   std::uint64_t shared_expert_params = 0;    ///< the part of them that are shared experts, over all layers
   std::uint64_t recurrent_state_values = 0;  ///< of one sequence, over all layers without attention
   std::uint32_t context_tokens = 0;          ///< the longest context the model was made for

@@ -32,7 +32,7 @@ TEST(GpuProfile, FiveAreShippedAndEveryNumberNamesItsSource) {
     EXPECT_EQ(load_gpu_profile(name).name, name);
     EXPECT_FALSE(load_gpu_profile(name).measured);
     const auto figures = gpu_profile_figures(name);
-    EXPECT_EQ(figures.size(), 17U);
+    EXPECT_EQ(figures.size(), 18U);
     for (const auto& figure : figures) EXPECT_GT(figure.source.size(), 10U) << figure.field;
   }
 }
@@ -129,6 +129,17 @@ TEST(GpuProfile, AFileThatSaysNothingOfItsHostGetsAnUsualOne) {
   expected.zero_copy_bytes_per_s = 0.63 * expected.link_bytes_per_s;
   EXPECT_EQ(parse_gpu_profile(json.dump(), "p"), expected);
   EXPECT_EQ(with_host_figures(expected), expected);
+}
+
+TEST(GpuProfile, AFileThatSaysNothingOfAPeerLinkLeavesItUnknown) {
+  auto json = nlohmann::json::parse(shipped_text("h100-80gb"));
+  json.erase("peer_bytes_per_s");
+  auto expected = load_gpu_profile("h100-80gb");
+  EXPECT_DOUBLE_EQ(expected.peer_bytes_per_s, 370e9);
+  expected.peer_bytes_per_s = 0;
+  EXPECT_EQ(parse_gpu_profile(json.dump(), "p"), expected);
+  EXPECT_THAT(gpu_profile_json(expected), testing::Not(HasSubstr("peer_bytes_per_s")));
+  EXPECT_EQ(parse_gpu_profile(gpu_profile_json(expected), "p"), expected);
 }
 
 TEST(GpuProfile, UnknownNamesAreNoDeviceAndMissingFilesBadInput) {
