@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
 
@@ -27,6 +28,11 @@ bool agrees(const Entry& entry, double value) {
   return std::abs(value - entry.claim.value) <= within * (1 + rounding_slack);
 }
 
+bool any_simulated(const std::vector<std::string>& recorded) {
+  return std::any_of(recorded.begin(), recorded.end(),
+                     [](const std::string& id) { return find_recording(id).simulated; });
+}
+
 class Validator {
  public:
   Finding check(const Entry& entry) {
@@ -49,6 +55,7 @@ class Validator {
     try {
       answer.value = expressions.evaluate(expression, place_of(entry.claim));
       answer.agrees = agrees(entry, *answer.value);
+      answer.simulated = any_simulated(expressions.asked_recordings());
     } catch (const NoValue& none) {
       answer.why_none = none.what();
     } catch (const Error& error) {

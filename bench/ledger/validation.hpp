@@ -17,6 +17,7 @@ struct BasisAnswer {
   std::optional<double> value;  ///< in the claim's unit
   std::string why_none;         ///< "enabled", say
   bool agrees = false;          ///< with the claim, as exactly as it is printed
+  bool simulated = false;       ///< a recording of simulated times is in it
 };
 
 /// A claim after it was computed again.

@@ -38,6 +38,7 @@ Row row_of(const Finding& finding) {
     row[fmt::format("{}_note", basis_name(basis))] = answer.why_none;
     row[fmt::format("{}_expression", basis_name(basis))] = entry.expression(basis);
   }
+  row["measured_simulated"] = finding.of(Basis::measured).simulated;
   row["decides"] = entry.decides ? basis_name(*entry.decides) : "none";
   row["verdict"] = verdict_name(finding.verdict);
   row["recorded_verdict"] = verdict_name(entry.recorded);
@@ -57,7 +58,7 @@ std::string summary_line(std::string_view document, std::string_view kind, const
 std::string answer_text(const BasisAnswer& answer) {
   if (!answer.asked) return "-";
   if (!answer.value) return answer.why_none;
-  return fmt::format("{:.6g}{}", *answer.value, answer.agrees ? "" : " (!)");
+  return fmt::format("{:.6g}{}{}", *answer.value, answer.simulated ? " SIM" : "", answer.agrees ? "" : " (!)");
 }
 
 std::string of_text(const Claim& claim) {
@@ -113,7 +114,8 @@ std::string ledger_summary_table(std::span<const Finding> findings) {
   return text + summary_line("all", "all", all) +
          "\nonly on paper: the study's formula gives the number and the real architecture does not; reread: "
          "another verdict than a first reading of the documents had come to, with the argument in the "
-         "reason; changed: another verdict than the recorded one\n";
+         "reason; changed: another verdict than the recorded one; (!): a value that is not the printed one; SIM: "
+         "from simulated times\n";
 }
 
 std::string ledger_claim_lines(std::span<const Finding> findings) {
