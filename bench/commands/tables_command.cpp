@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,7 @@ struct TablesSetup {
   std::string catalogue = "both";
   std::vector<std::string> tables;
   std::vector<std::string> formats;
-  std::string out;
+  std::optional<std::string> out;
   bool force = false;
   bool list = false;
 };
@@ -59,7 +60,7 @@ std::vector<TableFormat> parse_formats(const TablesSetup& setup) {
   std::vector<TableFormat> formats;
   for (const std::string& name : setup.formats) add_once(formats, parse_table_format(name));
   if (!formats.empty()) return formats;
-  if (setup.out.empty()) return {TableFormat::markdown};
+  if (!setup.out) return {TableFormat::markdown};
   return {table_formats.begin(), table_formats.end()};
 }
 
@@ -71,9 +72,9 @@ TablesSelection selection_of(const TablesSetup& setup) {
     for (const TableKind& kind : table_kinds()) selection.kinds.push_back(&kind);
   }
   selection.formats = parse_formats(setup);
-  if (setup.out.empty() && selection.formats.size() > 1)
+  if (!setup.out && selection.formats.size() > 1)
     throw Error(ErrorCode::usage, "--format: names several formats, expected one on stdout, or --out DIR");
-  if (setup.out.empty() && setup.force)
+  if (!setup.out && setup.force)
     throw Error(ErrorCode::usage, "--force: expected it with --out, as it is about files there");
   return selection;
 }
@@ -86,7 +87,7 @@ std::string made_by() {
 
 void print_list() {
   for (const TableKind& kind : table_kinds())
-    fmt::print("{:<26} {:<9} {}\n", kind.name, kind.document, kind.title);
+    fmt::print("{:<20} {:<12} {}\n", kind.name, kind.document, kind.title);
 }
 
 void print_tables(const TablesSelection& selection) {
@@ -123,20 +124,20 @@ void check_replaceable(const TableFile& file) {
   std::ifstream old(file.path);
   std::getline(old, line);
   if (is_table_text(line, file.format)) return;
-  throw Error(ErrorCode::usage,
-              fmt::format("{}: exists and is no table of an earlier run; expected another folder, or "
-                          "--force to overwrite it",
-                          file.path.string()));
+  throw Error(
+      ErrorCode::usage,
+      fmt::format(
+          "{}: exists and is no table of an earlier run; expected another folder, or --force to overwrite it",
+          file.path.string()));
 }
 
 void make_folder(const fs::path& folder) {
   std::error_code failure;
   fs::create_directory(folder, failure);
   if (fs::is_directory(folder, failure)) return;
-  throw Error(ErrorCode::usage,
-              fmt::format("--out {}: is no folder and cannot be made one; expected a path in "
-                          "a folder that exists and may be written to",
-                          folder.string()));
+  throw Error(ErrorCode::usage, fmt::format("--out '{}': is no folder and cannot be made one; expected a "
+                                            "path in a folder that exists and may be written to",
+                                            folder.string()));
 }
 
 std::string counted(std::size_t count, std::string_view what) {
@@ -144,8 +145,8 @@ std::string counted(std::size_t count, std::string_view what) {
 }
 
 void write_tables(const TablesSelection& selection, const TablesSetup& setup) {
-  make_folder(setup.out);
-  const std::vector<TableFile> files = files_of(selection, setup.out);
+  make_folder(*setup.out);
+  const std::vector<TableFile> files = files_of(selection, *setup.out);
   for (const TableFile& file : files) {
     if (!setup.force) check_replaceable(file);
     check_writable(file.path.string());
@@ -154,7 +155,7 @@ void write_tables(const TablesSelection& selection, const TablesSetup& setup) {
   for (const TableFormat format : selection.formats)
     formats += fmt::format("{}{}", formats.empty() ? "" : ", ", table_format_name(format));
   for (const TableFile& file : files) write_text_file(file.path.string(), file.text);
-  fmt::print("wrote {} files into {}: {} x {} as {}\n", files.size(), setup.out,
+  fmt::print("wrote {} files into {}: {} x {} as {}\n", files.size(), *setup.out,
              counted(selection.kinds.size(), "table"), counted(selection.catalogues.size(), "catalogue"),
              formats);
 }
@@ -162,7 +163,7 @@ void write_tables(const TablesSelection& selection, const TablesSetup& setup) {
 void run_tables(const TablesSetup& setup) {
   const TablesSelection selection = selection_of(setup);
   if (setup.list) return print_list();
-  setup.out.empty() ? print_tables(selection) : write_tables(selection, setup);
+  setup.out ? write_tables(selection, setup) : print_tables(selection);
 }
 
 }  // namespace

@@ -123,11 +123,11 @@ GridSummary summarise(const std::vector<const AnalyticCell*>& cells) {
 }
 
 std::vector<Column> extension_range_columns(Catalogue catalogue) {
-  std::vector<Column> columns = {number_column("extension_low", "extension from"),
-                                 number_column("extension_high", "extension to")};
+  std::vector<Column> columns = {number_column("extension_low", "extension, least"),
+                                 number_column("extension_high", "extension, most")};
   if (catalogue == Catalogue::study) {
-    columns.push_back(number_column("study_extension_low", "with the study's zeros, from"));
-    columns.push_back(number_column("study_extension_high", "with the study's zeros, to"));
+    columns.push_back(number_column("study_extension_low", "with the study's zeros, least"));
+    columns.push_back(number_column("study_extension_high", "with the study's zeros, most"));
   }
   return columns;
 }

@@ -39,6 +39,7 @@ class Spread {
   [[nodiscard]] std::optional<double> low() const { return low_; }
   [[nodiscard]] std::optional<double> high() const { return high_; }
   [[nodiscard]] std::optional<double> mean() const;
+  [[nodiscard]] double sum() const { return sum_; }
 
  private:
   std::optional<double> low_;

@@ -24,7 +24,7 @@ Cell percent(std::optional<double> share) {
 
 Cell yes_or_no(std::optional<bool> value) {
   if (!value) return {};
-  return std::string(*value ? "yes" : "no");
+  return *value ? "yes" : "no";
 }
 
 Column text_column(std::string key, std::string heading) {

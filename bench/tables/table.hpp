@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <variant>
+#include <utility>
 #include <vector>
 
 #include "bench/analytic/selection.hpp"
@@ -15,7 +15,22 @@ using analytic::Catalogue;
 
 /// What stands in one place of a table: nothing where it is not known, a number in its column's unit, or
 /// words.
-using Cell = std::variant<std::monostate, double, std::string>;
+class Cell {
+ public:
+  Cell() = default;
+  Cell(double number) : number_(number) {}
+  Cell(std::string words) : words_(std::move(words)) {}
+  Cell(const char* words) : words_(words) {}
+
+  [[nodiscard]] std::optional<double> number() const noexcept { return number_; }
+  /// Empty for a number, and where nothing is known.
+  [[nodiscard]] const std::string& words() const noexcept { return words_; }
+  [[nodiscard]] bool known() const noexcept { return number_ || !words_.empty(); }
+
+ private:
+  std::optional<double> number_;
+  std::string words_;
+};
 
 template <typename Value>
 [[nodiscard]] Cell number(const std::optional<Value>& value) {

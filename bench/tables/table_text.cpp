@@ -40,9 +40,9 @@ std::string first_line(const Table& table, TableFormat format, std::string_view 
 }
 
 std::string title_of(const Table& table) {
-  return fmt::format("{} ({}, document {})", table.title,
+  return fmt::format("{} ({}; document{} {})", table.title,
                      table.catalogue == Catalogue::study ? "as the study has it" : "as the models are",
-                     table.document);
+                     table.document.find(' ') == std::string::npos ? "" : "s", table.document);
 }
 
 /// Title, notes and how to repeat it, as comments.
@@ -54,11 +54,10 @@ std::string comments(const Table& table, TableFormat format) {
 
 /// What readers see, before a format's own escapes.
 std::string rounded(const Cell& cell, const Column& column) {
-  if (const auto* const words = std::get_if<std::string>(&cell)) return *words;
-  const auto* const value = std::get_if<double>(&cell);
-  if (value == nullptr) return std::string(unknown);
+  if (!cell.known()) return std::string(unknown);
+  if (!cell.number()) return cell.words();
   const double unit = std::pow(10.0, column.decimals);
-  const double shown = std::round(*value * unit) / unit;
+  const double shown = std::round(*cell.number() * unit) / unit;
   return fmt::format("{:.{}f}", shown == 0 ? 0.0 : shown, column.decimals);  // not -0
 }
 
@@ -78,9 +77,7 @@ std::string csv_field(const std::string& text) {
 }
 
 std::string csv_cell(const Cell& cell) {
-  if (const auto* const words = std::get_if<std::string>(&cell)) return csv_field(*words);
-  const auto* const value = std::get_if<double>(&cell);
-  return value == nullptr ? "" : fmt::format("{}", *value);
+  return cell.number() ? fmt::format("{}", *cell.number()) : csv_field(cell.words());
 }
 
 std::string csv_of(const Table& table, std::string_view made_by) {
@@ -150,7 +147,7 @@ std::string latex_words(std::string_view text) {
 /// Negative numbers with a minus sign and not a hyphen.
 std::string latex_cell(const Cell& cell, const Column& column) {
   const std::string text = rounded(cell, column);
-  if (std::holds_alternative<double>(cell) && text.front() == '-') return fmt::format("${}$", text);
+  if (cell.number() && text.front() == '-') return fmt::format("${}$", text);
   return latex_words(text);
 }
 
