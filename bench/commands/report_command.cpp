@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -23,6 +24,7 @@ namespace fs = std::filesystem;
 struct ReportSetup {
   std::string out;
   std::string markdown_path;
+  std::string figures;
   std::vector<std::string> results;
 };
 
@@ -50,18 +52,34 @@ Outputs outputs_of(const ReportSetup& setup) {
   return {(out / "report.html").string(), markdown};
 }
 
-std::vector<page::Result> read_results(const std::vector<std::string>& paths) {
-  std::vector<page::Result> results;
-  for (const std::string& path : paths) results.push_back(page::read_result(path));
-  return results;
+void refuse_overwriting(const std::string& output, const ReportSetup& setup) {
+  std::error_code failure;
+  for (const std::string& result : setup.results) {
+    if (output.empty() || !fs::equivalent(output, result, failure)) continue;
+    throw Error(ErrorCode::usage,
+                fmt::format("{}: is one of the results, expected another file to write to", output));
+  }
+}
+
+void check_outputs(const Outputs& outputs, const ReportSetup& setup) {
+  if (outputs.html == outputs.markdown) {
+    throw Error(ErrorCode::usage, fmt::format("--out {} and --markdown {}: expected two different files",
+                                              setup.out, setup.markdown_path));
+  }
+  for (const std::string& output : {outputs.html, outputs.markdown}) {
+    refuse_overwriting(output, setup);
+    check_writable(output);
+  }
 }
 
 void write_report(const ReportSetup& setup) {
-  const std::vector<page::Result> results = read_results(setup.results);
+  if (setup.results.empty())
+    throw Error(ErrorCode::usage, "no result, expected files that prophet commands wrote with --json");
+  const page::Results results = page::read_results(setup.results);
+  for (const std::string& remark : results.remarks) log_warning(remark);
+  const page::Page page = page::report_page(results, setup.figures, page::Json(provenance_json()));
   const Outputs outputs = outputs_of(setup);
-  check_writable(outputs.html);
-  check_writable(outputs.markdown);
-  const page::Page page = page::report_page(results, page::Json(provenance_json()));
+  check_outputs(outputs, setup);
   write_text_file(outputs.html, page::html_text(page));
   if (!outputs.markdown.empty())
     write_text_file(outputs.markdown, page::markdown_text(page, fs::path(outputs.markdown).parent_path()));
@@ -80,7 +98,9 @@ void add_report_command(CLI::App& app) {
           "stdout")
       ->required();
   command->add_option("--markdown", setup->markdown_path, "File for the Markdown twin");
-  command->add_option("results", setup->results, "Files that prophet commands wrote with --json")->required();
+  command->add_option("--figures", setup->figures,
+                      "Folder of pictures, NAME.svg, each with its numbers in NAME.csv or NAME.json");
+  command->add_option("results", setup->results, "Files that prophet commands wrote with --json");
   command->callback([setup] { write_report(*setup); });
 }
 

@@ -39,12 +39,12 @@ constexpr std::array sensitivity_columns{
     Shown{"middle_value", "middle", "", 1, 4},
     Shown{"high_value", "high", "", 1, 4},
     shown_count("low_context_tokens_max", "longest context at low", "tokens"),
-    shown_count("middle_context_tokens_max", "at middle", "tokens"),
-    shown_count("high_context_tokens_max", "at high", "tokens"),
+    shown_count("middle_context_tokens_max", "longest context at middle", "tokens"),
+    shown_count("high_context_tokens_max", "longest context at high", "tokens"),
     Shown{"context_swing", "swing of context", "x", 1, 3},
     Shown{"low_overlapped_ns", "step at low", "ms", ns_to_ms, 3},
-    Shown{"middle_overlapped_ns", "at middle", "ms", ns_to_ms, 3},
-    Shown{"high_overlapped_ns", "at high", "ms", ns_to_ms, 3},
+    Shown{"middle_overlapped_ns", "step at middle", "ms", ns_to_ms, 3},
+    Shown{"high_overlapped_ns", "step at high", "ms", ns_to_ms, 3},
     Shown{"step_swing", "swing of step", "x", 1, 3},
 };
 
@@ -66,13 +66,13 @@ constexpr std::array dedup_columns{
     shown_count("batch", "batch", "tokens"),
     Shown{"unique", "distinct, counted", "experts", 1, 3},
     Shown{"uniform", "uniform", "experts", 1, 3},
-    Shown{"uniform_error", "off by", "%", to_percent, 1},
+    Shown{"uniform_error", "uniform off by", "%", to_percent, 1},
     Shown{"popularity", "popularity", "experts", 1, 3},
-    Shown{"popularity_error", "off by", "%", to_percent, 1},
+    Shown{"popularity_error", "popularity off by", "%", to_percent, 1},
     Shown{"law", "k B^a, fitted", "experts", 1, 3},
-    Shown{"law_error", "off by", "%", to_percent, 1},
+    Shown{"law_error", "fitted off by", "%", to_percent, 1},
     Shown{"study_law", "study's law", "experts", 1, 3},
-    Shown{"study_law_error", "off by", "%", to_percent, 1},
+    Shown{"study_law_error", "study's off by", "%", to_percent, 1},
     shown_text("fitted", "in the fit"),
 };
 
@@ -102,11 +102,7 @@ void add_sensitivity(Section& section, const Result& result) {
 }
 
 void add_recommendation(Section& section, const Result& result) {
-  const std::string way = text_at(result.document, "recommended");
-  section.blocks.emplace_back(
-      Paragraph{fmt::format("Recommended: {}. {}", way.empty() ? "none of these" : way,
-                            text_at(result.document, "reason")),
-                false});
+  section.blocks.emplace_back(Paragraph{recommendation_answer(result), false});
   section.blocks.emplace_back(
       shown_table(fmt::format("Ways in {}", result.name), way_columns, result.rows()));
 }

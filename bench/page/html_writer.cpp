@@ -10,7 +10,7 @@ namespace prophet::page {
 namespace {
 
 /// Longer tables scroll in a window of their own and have a filter.
-constexpr std::size_t short_table_rows = 25;
+constexpr std::size_t short_table_rows = 60;
 
 const char* tone_class(Tone tone) {
   switch (tone) {
@@ -57,11 +57,18 @@ std::string command_words(std::string_view command) {
   return text;
 }
 
+/// A long key may break behind its underscores.
+std::string label_text(const std::string& heading) {
+  std::string text;
+  for (const char c : html_escape(heading)) text += c == '_' ? "_<wbr>" : std::string(1, c);
+  return text;
+}
+
 std::string heading_cell(const Column& column) {
   const std::string unit =
       column.unit.empty() ? "" : fmt::format(" <span class=\"unit\">{}</span>", html_escape(column.unit));
   return fmt::format("<th scope=\"col\"{}><span class=\"label\">{}</span>{}</th>",
-                     class_attribute(column_class(column)), html_escape(column.heading), unit);
+                     class_attribute(column_class(column)), label_text(column.heading), unit);
 }
 
 std::string body_cell(const Column& column, const Cell& cell) {
@@ -147,8 +154,11 @@ class Writer {
   }
 
   void write(const Figure& figure) {
-    text_ += fmt::format("<figure>\n<img alt=\"{0}\" src=\"{1}\">\n<figcaption>{0}</figcaption>\n</figure>\n",
-                         html_escape(figure.title), data_uri("image/svg+xml", figure.svg));
+    text_ += fmt::format("<figure>\n<img alt=\"{}\" src=\"{}\">\n", html_escape(figure.title),
+                         data_uri("image/svg+xml", figure.svg));
+    if (!figure.caption.empty())
+      text_ += fmt::format("<figcaption>{}</figcaption>\n", html_escape(figure.caption));
+    text_ += "</figure>\n";
   }
 
   void write(const Download& download) {

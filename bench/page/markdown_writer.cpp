@@ -26,13 +26,23 @@ std::string table_lines(const Table& table) {
   return text;
 }
 
+/// What begins a line and would be a list, a heading's rule or a numbered item gets a backslash.
+std::string line_text(std::string_view text) {
+  std::string escaped = markdown_escape(text);
+  std::size_t mark = escaped.find_first_not_of("0123456789");
+  if (mark == escaped.npos) return escaped;
+  const std::string_view marks = mark == 0 ? "-+=" : ".)";
+  if (marks.find(escaped[mark]) != marks.npos) escaped.insert(mark, 1, '\\');
+  return escaped;
+}
+
 class Writer {
  public:
   explicit Writer(const std::filesystem::path& folder) : folder_(folder) {}
 
   std::string write(const Page& page) {
     text_ = fmt::format("# {}\n", markdown_escape(page.title));
-    for (const std::string& sentence : page.lead) text_ += fmt::format("\n{}\n", markdown_escape(sentence));
+    for (const std::string& sentence : page.lead) text_ += fmt::format("\n{}\n", line_text(sentence));
     for (const Section& section : page.sections) {
       text_ += fmt::format("\n## {}\n", markdown_escape(section.title));
       for (const Block& block : section.blocks) std::visit([&](const auto& each) { add(each); }, block);
@@ -44,20 +54,21 @@ class Writer {
   void add(const Heading& heading) { text_ += fmt::format("\n### {}\n", markdown_escape(heading.text)); }
 
   void add(const Paragraph& paragraph) {
-    text_ += fmt::format("\n{}{}\n", paragraph.is_remark ? "> " : "", markdown_escape(paragraph.text));
+    text_ += fmt::format("\n{}{}\n", paragraph.is_remark ? "> " : "", line_text(paragraph.text));
   }
 
   void add(const Table& table) {
     text_ += fmt::format("\n**{}**\n\n{}", markdown_escape(table.title), table_lines(table));
-    if (!table.note.empty()) text_ += fmt::format("\n{}\n", markdown_escape(table.note));
+    if (!table.note.empty()) text_ += fmt::format("\n{}\n", line_text(table.note));
   }
 
   void add(const Figure& figure) {
-    text_ += fmt::format("\n![{0}]({1})\n\n{0}\n", markdown_escape(figure.title), link(figure.path));
+    text_ += fmt::format("\n![{}]({})\n", markdown_escape(figure.title), link(figure.path));
+    if (!figure.caption.empty()) text_ += fmt::format("\n{}\n", line_text(figure.caption));
   }
 
   void add(const Download& download) {
-    text_ += fmt::format("\n{}: [{}]({})\n", markdown_escape(download.label), markdown_escape(download.name),
+    text_ += fmt::format("\n{}: [{}]({})\n", line_text(download.label), markdown_escape(download.name),
                          link(download.path));
   }
 

@@ -61,8 +61,9 @@ struct Download {
 
 struct Figure {
   std::string title;
-  std::string path;  ///< of the SVG when the page was made
-  std::string svg;   ///< its text
+  std::string caption;  ///< what it was drawn from; may be empty
+  std::string path;     ///< of the SVG when the page was made
+  std::string svg;      ///< its text
 };
 
 using Block = std::variant<Heading, Paragraph, Table, Figure, Download>;

@@ -121,7 +121,9 @@ Number experts_of(const Result& result) {
   return *layers * *experts;
 }
 
-Json shown_rows(const Result& result) {
+}  // namespace
+
+Json replay_shown_rows(const Result& result) {
   Json rows = Json::array();
   for (Json row : result.rows()) {
     row["what"] = what_text(row);
@@ -134,6 +136,8 @@ Json shown_rows(const Result& result) {
   }
   return rows;
 }
+
+namespace {
 
 void add_layers(Section& section, const Result& result) {
   const auto layers = result.document.find("layers");
@@ -152,8 +156,8 @@ void add_layers(Section& section, const Result& result) {
 }  // namespace
 
 void add_replay(Section& section, const Result& result) {
-  Table table =
-      shown_table(fmt::format("Hits, bytes and stall of {}", result.name), columns, shown_rows(result));
+  Table table = shown_table(fmt::format("Hits, bytes and stall of {}", result.name), columns,
+                            replay_shown_rows(result));
   table.note = note;
   section.blocks.emplace_back(std::move(table));
   if (result.document.contains("identical_to_all_resident")) {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include <span>
+#include <filesystem>
 #include <string>
 
 #include "bench/page/page.hpp"
@@ -8,8 +8,10 @@
 
 namespace prophet::page {
 
-/// The page that `prophet report` writes: what was run, then each kind of result. `made_by` is the
-/// provenance of the command that makes it: argv, version, git_commit, git_dirty.
-[[nodiscard]] Page report_page(std::span<const Result> results, const Json& made_by);
+/// The page that `prophet report` writes: what was run, each kind of result, and the pictures of a folder,
+/// none where that is empty. `made_by` is the provenance of the command that makes it: argv, version,
+/// git_commit, git_dirty.
+[[nodiscard]] Page report_page(const Results& results, const std::filesystem::path& figures,
+                               const Json& made_by);
 
 }  // namespace prophet::page

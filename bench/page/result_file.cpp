@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "bench/page/escape.hpp"
 #include "bench/report/schema_version.hpp"
@@ -53,6 +54,13 @@ void check_rows(const std::filesystem::path& path, const Json& document) {
          "a kind of result that has them, as replay, sweep, headroom or validate write it with --json");
 }
 
+void name_by_path_where_names_clash(std::vector<Result>& results) {
+  std::map<std::string, int> uses;
+  for (const Result& result : results) ++uses[result.name];
+  for (Result& result : results)
+    if (uses[result.name] > 1) result.name = result.path;
+}
+
 }  // namespace
 
 std::string Result::command() const {
@@ -76,6 +84,23 @@ Result read_result(const std::filesystem::path& path) {
   check_version(path, result.document);
   check_rows(path, result.document);
   return result;
+}
+
+Results read_results(const std::vector<std::string>& paths) {
+  Results read;
+  for (const std::string& path : paths) {
+    Result result = read_result(path);
+    const auto same = std::find_if(read.results.begin(), read.results.end(),
+                                   [&](const Result& other) { return other.text == result.text; });
+    if (same == read.results.end()) {
+      read.results.push_back(std::move(result));
+    } else {
+      read.remarks.push_back(fmt::format("{} is shown once: {} holds the same.", same->path,
+                                         result.path == same->path ? "a second mention" : result.path));
+    }
+  }
+  name_by_path_where_names_clash(read.results);
+  return read;
 }
 
 std::optional<double> number_at(const Json& object, std::string_view key) {

@@ -15,7 +15,7 @@ using Json = nlohmann::ordered_json;
 /// What a prophet command wrote with --json.
 struct Result {
   std::string path;
-  std::string name;  ///< of the file, without its folder
+  std::string name;  ///< of the file, without its folder where no other result has the same
   std::string text;  ///< all its bytes
   Json document;
 
@@ -30,6 +30,14 @@ struct Result {
 /// Throws Error{bad_input}, a sentence that names the file and what was expected, for a file that is missing,
 /// is no JSON, has no provenance with the command line, is of a later schema, or has neither rows nor claims.
 [[nodiscard]] Result read_result(const std::filesystem::path& path);
+
+struct Results {
+  std::vector<Result> results;
+  std::vector<std::string> remarks;  ///< sentences: which files say the same and are shown once
+};
+
+/// read_result() of each. A file of the same bytes as an earlier one is left out, with a remark.
+[[nodiscard]] Results read_results(const std::vector<std::string>& paths);
 
 /// The number or text at `key` of an object; none for another type, null or no such key.
 [[nodiscard]] std::optional<double> number_at(const Json& object, std::string_view key);

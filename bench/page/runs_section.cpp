@@ -93,7 +93,7 @@ Json run_row(const Result& result) {
 
 std::string standing(const Result& result) {
   const Json& provenance = result.provenance();
-  if (result.is_ledger()) return "of each claim: see its row";
+  if (result.is_ledger()) return "as each claim says";
   if (is_false_at(provenance, "measured")) return "arithmetic, nothing measured";
   if (is_false_at(provenance, "times_mean_something"))
     return text_at(provenance, "device_kind") == "cuda-on-cpu" ? "no times: CUDA sources on the CPU"

@@ -10,11 +10,18 @@
 namespace prophet::page {
 namespace {
 
+constexpr std::array answer_columns{
+    shown_text("result", "result"),
+    Shown{"answer", "answer", "", 1, 0, ColumnKind::sentence},
+    shown_text("standing", "figures are"),
+};
+
 /// What a result's rows have in common, and who shows them.
 struct Kind {
   const char* section;
   std::vector<std::string_view> keys;  ///< of every row
   void (*add)(Section& section, const Result& result);
+  std::string (*answer)(const Result& result);  ///< may be null
 };
 
 void add_any(Section& section, const Result& result) {
@@ -24,18 +31,21 @@ void add_any(Section& section, const Result& result) {
 /// In the order of the page; the last one takes whatever is left.
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> all{
-      {"Headroom", {"tokens", "resident_tokens", "outcome", "extension"}, add_headroom},
-      {"Hit rates and stall", {"policy", "hit_on_time", "bytes_demand", "stall_ns"}, add_replay},
-      {"Hit rates by cache size", {"policy", "slabs", "hit_rate", "hits"}, add_curve},
-      {"Forecasts", {"predictor", "ahead", "scope", "recall_at_k"}, add_forecast},
-      {"Serving", {"boundary", "goodput_per_s", "good_requests"}, add_serve},
-      {"Distinct experts of a batch", {"batch", "unique", "law", "study_law"}, add_dedup},
-      {"Perplexity", {"format", "bits_per_token", "perplexity"}, add_perplexity},
-      {"Memory and steps by arithmetic", {"gpu", "memory_bytes", "prophet_total_bytes"}, add_cells},
-      {"Sensitivity", {"input", "context_swing", "step_swing"}, add_sensitivity},
-      {"Recommendations", {"way", "fits", "total_bytes"}, add_recommendation},
-      {"Claims of the study", {"claimed", "verdict", "reason"}, add_ledger},
-      {"Other results", {}, add_any},
+      {"Headroom", {"tokens", "resident_tokens", "outcome", "extension"}, add_headroom, headroom_answer},
+      {"Hit rates and stall",
+       {"policy", "hit_on_time", "bytes_demand", "stall_ns"},
+       add_replay,
+       replay_answer},
+      {"Hit rates by cache size", {"policy", "slabs", "hit_rate", "hits"}, add_curve, nullptr},
+      {"Forecasts", {"predictor", "ahead", "scope", "recall_at_k"}, add_forecast, forecast_answer},
+      {"Serving", {"boundary", "goodput_per_s", "good_requests"}, add_serve, serve_answer},
+      {"Distinct experts of a batch", {"batch", "unique", "law", "study_law"}, add_dedup, dedup_answer},
+      {"Perplexity", {"format", "bits_per_token", "perplexity"}, add_perplexity, nullptr},
+      {"Memory and steps by arithmetic", {"gpu", "memory_bytes", "prophet_total_bytes"}, add_cells, nullptr},
+      {"Sensitivity", {"input", "context_swing", "step_swing"}, add_sensitivity, nullptr},
+      {"Recommendations", {"way", "fits", "total_bytes"}, add_recommendation, recommendation_answer},
+      {"Claims of the study", {"claimed", "verdict", "reason"}, add_ledger, ledger_answer},
+      {"Other results", {}, add_any, nullptr},
   };
   return all;
 }
@@ -56,6 +66,21 @@ Download file_of(const Result& result) {
 }
 
 }  // namespace
+
+Section answers_section(std::span<const Result> results) {
+  Json rows = Json::array();
+  for (const Kind& kind : kinds()) {
+    for (const Result& result : results) {
+      if (&kind_of(result) != &kind || kind.answer == nullptr) continue;
+      const std::string answer = kind.answer(result);
+      if (!answer.empty())
+        rows.push_back({{"result", result.name}, {"answer", answer}, {"standing", standing(result)}});
+    }
+  }
+  Section section{"In short", {}};
+  if (!rows.empty()) section.blocks.emplace_back(shown_table("What the results say", answer_columns, rows));
+  return section;
+}
 
 std::vector<Section> result_sections(std::span<const Result> results) {
   std::vector<Section> sections;

@@ -19,9 +19,24 @@ namespace prophet::page {
 /// One line a result: command, device, model, trace, seed, version and commit.
 [[nodiscard]] Section runs_section(std::span<const Result> results);
 
+/// What a result answers, a sentence; empty for a kind that answers nothing by itself.
+[[nodiscard]] std::string headroom_answer(const Result& result);
+[[nodiscard]] std::string replay_answer(const Result& result);
+[[nodiscard]] std::string forecast_answer(const Result& result);
+[[nodiscard]] std::string serve_answer(const Result& result);
+[[nodiscard]] std::string dedup_answer(const Result& result);
+[[nodiscard]] std::string recommendation_answer(const Result& result);
+[[nodiscard]] std::string ledger_answer(const Result& result);
+
+/// The answers of all results, a row each; no block where there is none.
+[[nodiscard]] Section answers_section(std::span<const Result> results);
+
 /// The sections of all results: those of one kind stand together, kinds in a fixed order. A kind that has no
 /// section of its own gets one table of all its keys.
 [[nodiscard]] std::vector<Section> result_sections(std::span<const Result> results);
+
+/// The rows of replay, sweep and generate with the shares and means that their table shows.
+[[nodiscard]] Json replay_shown_rows(const Result& result);
 
 // What one result adds to the section of its kind.
 void add_headroom(Section& section, const Result& result);
