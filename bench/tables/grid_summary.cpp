@@ -62,9 +62,12 @@ std::optional<double> as_number(std::optional<std::uint64_t> tokens) {
 }  // namespace
 
 const std::vector<AnalyticCell>& whole_grid(Catalogue catalogue) {
-  static const std::vector<AnalyticCell> study = compute_grid(Catalogue::study);
+  if (catalogue == Catalogue::study) {
+    static const std::vector<AnalyticCell> study = compute_grid(Catalogue::study);
+    return study;
+  }
   static const std::vector<AnalyticCell> real = compute_grid(Catalogue::real);
-  return catalogue == Catalogue::study ? study : real;
+  return real;
 }
 
 std::vector<const AnalyticCell*> cells_where(Catalogue catalogue, const Keep& keep) {

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "bench/analytic/expert_demand.hpp"
-#include "bench/analytic/study/study_catalogue.hpp"
+#include "bench/tables/model_sizes.hpp"
 #include "bench/tables/study_inputs.hpp"
 #include "runtime/model/load_model.hpp"
 #include "runtime/model/model_bytes.hpp"
@@ -18,69 +18,6 @@ constexpr double bf16_bytes = 2;
 constexpr double million = 1e6;
 constexpr double billion = 1e9;
 constexpr double mb_per_gb = 1000;
-
-double expert_mb_of(const ModelShape& shape) {
-  return bf16_bytes * static_cast<double>(expert_params(shape)) / million;
-}
-
-/// The sizes of one model that document 003 is about. A layer's experts are all alike; what is shared is as
-/// wide as the architecture has it.
-struct Sizes {
-  std::string label;
-  double total_params_billions = 0;
-  double layers = 0;  ///< with experts
-  double hidden_size = 0;
-  double experts = 0;  ///< routed ones of one layer; in the study's breakdown shared ones too
-  double expert_width = 0;
-  double expert_params_millions = 0;
-  double expert_mb = 0;
-  double summary_expert_mb = 0;
-  double non_expert_params_billions = 0;
-  double shared_gb = 0;  ///< of all layers
-  double kept_experts = 0;
-  double top_k = 0;
-};
-
-Sizes study_sizes(const CountedModel& model) {
-  Sizes sizes;
-  sizes.label = model.label;
-  sizes.total_params_billions = model.total_params_billions;
-  sizes.layers = model.layers;
-  sizes.hidden_size = model.hidden_size;
-  sizes.experts = model.routed_experts;
-  sizes.expert_width = model.expert_width;
-  sizes.expert_params_millions = model.expert_params_millions;
-  sizes.expert_mb = model.expert_mb;
-  sizes.summary_expert_mb = model.summary_expert_mb;
-  sizes.non_expert_params_billions = model.non_expert_params_billions;
-  sizes.shared_gb = model.shared_experts * model.expert_mb * model.layers / mb_per_gb;
-  sizes.kept_experts = model.kept_experts;
-  sizes.top_k = analytic::find_study_model(model.name).top_k;
-  return sizes;
-}
-
-Sizes real_sizes(const CountedModel& model) {
-  const ModelShape shape = load_model(model.name);
-  Sizes sizes;
-  sizes.label = shape.name;
-  sizes.total_params_billions = static_cast<double>(total_params(shape)) / billion;
-  sizes.layers = shape.grid.layers;
-  sizes.hidden_size = shape.hidden_size;
-  sizes.experts = shape.grid.experts;
-  sizes.expert_width = shape.expert_width;
-  sizes.expert_params_millions = static_cast<double>(expert_params(shape)) / million;
-  sizes.expert_mb = expert_mb_of(shape);
-  sizes.summary_expert_mb = sizes.expert_mb;
-  sizes.non_expert_params_billions = static_cast<double>(shape.non_expert_params) / billion;
-  sizes.shared_gb = bf16_bytes * static_cast<double>(shape.shared_expert_params) / billion;
-  sizes.kept_experts = model.kept_experts;
-  sizes.top_k = shape.top_k;
-  return sizes;
-}
-
-Sizes sizes_of(const CountedModel& model, Catalogue catalogue) {
-  return catalogue == Catalogue::study ? study_sizes(model) : real_sizes(model);
-}
 
 std::vector<Cell> listed_row(const ListedModel& model) {
   const double experts_gb = model.layers * model.experts * model.expert_mb / mb_per_gb;
@@ -109,7 +46,7 @@ std::vector<Cell> real_row(const ListedModel& listed) {
           static_cast<double>(shape.grid.layers),
           static_cast<double>(shape.hidden_size),
           static_cast<double>(shape.grid.experts),
-          expert_mb_of(shape),
+          expert_mb(shape),
           experts_gb,
           non_expert_gb,
           experts_gb + non_expert_gb,
@@ -132,7 +69,7 @@ std::vector<Cell> reduction_row(const std::string& label, const char* part, doub
           percent(1 - prophet_gb / baseline_gb)};
 }
 
-void add_reduction(Table& table, const Sizes& sizes) {
+void add_reduction(Table& table, const ModelSizes& sizes) {
   const double routed_gb = sizes.experts * sizes.layers * sizes.expert_mb / mb_per_gb;
   const double kept_gb = routed_gb * sizes.kept_experts / sizes.experts;
   table.rows.push_back(reduction_row(sizes.label, "routed", routed_gb, kept_gb, sizes.kept_experts,
@@ -190,7 +127,7 @@ Table make_model_memory(Catalogue catalogue) {
                    number_column("sum_params_billions", "both, billions"),
                    gb_column("total_16_bit_gb", "2 bytes a parameter")};
   for (const CountedModel& model : study_inputs::counted_models) {
-    const Sizes sizes = sizes_of(model, catalogue);
+    const ModelSizes sizes = model_sizes(model, catalogue);
     const double shared = catalogue == Catalogue::study ? model.shared_experts : 0;
     const double instances = (sizes.experts + shared) * sizes.layers;
     const double experts_billions = instances * sizes.expert_params_millions * million / billion;
@@ -216,7 +153,7 @@ Table make_expert_memory(Catalogue catalogue) {
                    count_column("layers", "layers"),
                    gb_column("all_layers_gb", "all layers'")};
   for (const CountedModel& model : study_inputs::counted_models) {
-    const Sizes sizes = sizes_of(model, catalogue);
+    const ModelSizes sizes = model_sizes(model, catalogue);
     const double layer_gb = sizes.experts * sizes.expert_mb / mb_per_gb;
     table.rows.push_back({sizes.label, "routed", sizes.experts, sizes.expert_mb, layer_gb, sizes.layers,
                           layer_gb * sizes.layers});
@@ -244,8 +181,8 @@ Table make_prophet_reduction(Catalogue catalogue) {
                    gb_column("baseline_gb", "all resident"),
                    gb_column("prophet_gb", "Prophet"),
                    percent_column("reduction_percent", "reduction")};
-  add_reduction(table, sizes_of(study_inputs::counted_switch_xxl, catalogue));
-  add_reduction(table, sizes_of(study_inputs::counted_qwen, catalogue));
+  add_reduction(table, model_sizes(study_inputs::counted_switch_xxl, catalogue));
+  add_reduction(table, model_sizes(study_inputs::counted_qwen, catalogue));
   return table;
 }
 
@@ -273,7 +210,7 @@ Table make_complete_breakdown(Catalogue catalogue) {
                    gb_column("prophet_gb", "Prophet keeps"),
                    percent_column("reduction_percent", "reduction")};
   for (const CountedModel& model : study_inputs::counted_models) {
-    const Sizes sizes = sizes_of(model, catalogue);
+    const ModelSizes sizes = model_sizes(model, catalogue);
     const bool as_listed = catalogue == Catalogue::study;
     const double experts = sizes.experts + (as_listed ? model.shared_experts : 0);
     const double layer_billions = experts * sizes.expert_params_millions * million / billion;

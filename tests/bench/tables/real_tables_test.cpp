@@ -7,6 +7,7 @@
 #include <ctime>
 #include <set>
 
+#include "bench/tables/memory_budget.hpp"
 #include "bench/tables/table_text.hpp"
 #include "tests/bench/tables/table_values.hpp"
 #include "tests/model/test_data.hpp"
@@ -146,6 +147,18 @@ TEST(RealTables, MemoryAndContextAreThoseOfTheAnalyticModel) {
   const Values breakdown("qwen_breakdown", Catalogue::real);
   EXPECT_NEAR(*breakdown.number({"total"}, "prophet_gb") * 1e9,
               static_cast<double>(*qwen.of(Approach::prophet).memory.total()), 1);
+}
+
+TEST(RealTables, AFixedNumberOfExpertsCostsWhatAnApproachWithAsManyDoes) {
+  const AnalyticCell cell = cell_of("switch-xxl-128", "a100-80gb", 8, 0);
+  for (const auto& [approach, forecasts] :
+       {std::pair{Approach::prophet, true}, {Approach::static_hot, false}}) {
+    const MemoryBudget budget =
+        real_budget_of_kept(cell.model->model, static_cast<std::uint32_t>(cell.demand.cached_experts),
+                            forecasts, cell.batch, cell.memory_bytes);
+    EXPECT_EQ(budget.fixed_bytes(), static_cast<double>(*cell.of(approach).memory.total()));
+    EXPECT_EQ(budget.context_tokens(), cell.of(approach).context_tokens_max);
+  }
 }
 
 TEST(RealTables, OutcomesOfTheGridAddUpToThoseThatHeadroomCounts) {
