@@ -1,5 +1,6 @@
 #include "bench/analytic/analytic_cell.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "bench/analytic/popularity.hpp"
@@ -25,21 +26,37 @@ double hit_rate_of(const AnalyticModel& model, Approach approach, const ExpertDe
   return 0;
 }
 
-ApproachAnswer answer(const AnalyticModel& model, Approach approach, const AnalyticGpu& gpu,
-                      std::uint32_t batch, const CellOptions& options, const ExpertDemand& demand) {
+/// What every approach of a cell is computed from.
+struct Asked {
+  const AnalyticModel& share;  ///< of one GPU
+  const AnalyticGpu& gpu;
+  std::uint32_t batch;
+  const CellOptions& options;
+  const ExpertDemand& demand;
+  std::uint64_t peer_ns;
+};
+
+ApproachAnswer answer(const Asked& asked, Approach approach) {
+  const auto& [model, gpu, batch, options, demand, peer_ns] = asked;
   ApproachAnswer answer;
   answer.approach = approach;
   answer.memory = memory_parts(model, approach, batch, options.context_tokens);
   answer.context_tokens_max = context_tokens_max(model, approach, batch, gpu.memory_bytes);
   answer.batch_size_max = batch_size_max(model, approach, options.context_tokens, gpu.memory_bytes);
   answer.hit_rate = hit_rate_of(model, approach, demand, options);
-  const StepQuestion question{approach, batch, options.context_tokens, demand.unique_popular,
-                              answer.hit_rate};
+  const StepQuestion question{approach,        batch,  options.context_tokens, demand.unique_popular,
+                              answer.hit_rate, peer_ns};
   answer.step = step_time(model, question, gpu.profile);
   return answer;
 }
 
-AnalyticCell cell_of(std::shared_ptr<const CatalogueModel> model, const AnalyticGpu& gpu, std::uint32_t batch,
+/// A model and what one GPU holds of it.
+struct Divided {
+  std::shared_ptr<const CatalogueModel> model;
+  AnalyticModel share;
+};
+
+AnalyticCell cell_of(const Divided& divided, const AnalyticGpu& gpu, std::uint32_t batch,
                      const CellOptions& options, const ExpertDemand& demand) {
   AnalyticCell cell;
   cell.gpu = gpu.profile.name;
@@ -47,14 +64,17 @@ AnalyticCell cell_of(std::shared_ptr<const CatalogueModel> model, const Analytic
   cell.batch = batch;
   cell.options = options;
   cell.demand = demand;
-  for (const Approach approach : approaches) {
-    cell.answers[static_cast<std::size_t>(approach)] =
-        answer(model->model, approach, gpu, batch, options, demand);
-  }
+  cell.kv_token_bytes = sequence_kv_bytes(divided.share, 1);
+  cell.exchange = peer_exchange(divided.share, options.division, batch, gpu.profile);
+  const Asked asked{divided.share, gpu, batch, options, demand, cell.exchange_ns().value_or(0)};
+  for (const Approach approach : approaches)
+    cell.answers[static_cast<std::size_t>(approach)] = answer(asked, approach);
   cell.extension = context_extension(cell.of(Approach::all_resident).context_tokens_max,
                                      cell.of(Approach::prophet).context_tokens_max);
-  if (model->study && gpu.study_gb != 0) cell.study = as_study_computed(*model->study, gpu.study_gb, batch);
-  cell.model = std::move(model);
+  const CatalogueModel& model = *divided.model;
+  if (model.study && gpu.study_gb != 0 && options.division.gpus == 1)
+    cell.study = as_study_computed(*model.study, gpu.study_gb, batch);
+  cell.model = divided.model;
   return cell;
 }
 
@@ -64,6 +84,11 @@ double cache_hit_rate(const CellOptions& options, double slots, std::uint32_t ex
   if (options.hit_rate) return *options.hit_rate;
   if (slots >= experts) return 1;
   return options.curve ? options.curve->at(slots / experts) : che_rate;
+}
+
+std::optional<std::uint64_t> AnalyticCell::exchange_ns() const {
+  if (options.division.gpus == 1) return 0;
+  return exchange ? exchange->ns : std::nullopt;
 }
 
 std::optional<bool> ApproachAnswer::fits(std::uint64_t memory_bytes) const {
@@ -81,7 +106,8 @@ ExpertDemand expert_demand(const AnalyticModel& model, std::uint32_t batch, doub
   demand.by_power_law = sharing(model.experts, model.top_k, batch, demand.unique_power_law);
   demand.by_uniform = sharing(model.experts, model.top_k, batch, demand.unique_uniform);
   demand.saturation_batch = saturation_batch(model.experts, model.top_k);
-  demand.cached_experts = resident_experts(model, Approach::prophet, batch);
+  demand.cached_experts =
+      std::min<double>(model.experts, model.expert_gpus * resident_experts(model, Approach::prophet, batch));
   demand.che_hit_rate = che_hit_rate(wanted, demand.cached_experts);
   demand.static_hit_rate = static_hit_rate(wanted, demand.cached_experts);
   return demand;
@@ -89,8 +115,7 @@ ExpertDemand expert_demand(const AnalyticModel& model, std::uint32_t batch, doub
 
 AnalyticCell analytic_cell(std::shared_ptr<const CatalogueModel> model, const AnalyticGpu& gpu,
                            std::uint32_t batch, const CellOptions& options) {
-  const ExpertDemand demand = expert_demand(model->model, batch, options.zipf);
-  return cell_of(std::move(model), gpu, batch, options, demand);
+  return analytic_grid({std::move(model)}, {gpu}, {batch}, options).front();
 }
 
 std::vector<AnalyticCell> analytic_grid(const std::vector<std::shared_ptr<const CatalogueModel>>& models,
@@ -100,12 +125,13 @@ std::vector<AnalyticCell> analytic_grid(const std::vector<std::shared_ptr<const 
   std::vector<AnalyticCell> cells;
   cells.reserve(models.size() * gpus.size() * batches.size());
   for (const auto& model : models) {
+    const Divided divided{model, share_of_gpu(*model, options.division)};
     std::vector<ExpertDemand> demands;
     for (const std::uint32_t batch : batches)
-      demands.push_back(expert_demand(model->model, batch, options.zipf));
+      demands.push_back(expert_demand(divided.share, batch, options.zipf));
     for (const AnalyticGpu& gpu : gpus) {
       for (std::size_t i = 0; i < batches.size(); ++i)
-        cells.push_back(cell_of(model, gpu, batches[i], options, demands[i]));
+        cells.push_back(cell_of(divided, gpu, batches[i], options, demands[i]));
     }
   }
   return cells;

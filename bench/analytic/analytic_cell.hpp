@@ -10,16 +10,11 @@
 #include "bench/analytic/expert_demand.hpp"
 #include "bench/analytic/hit_rate_curve.hpp"
 #include "bench/analytic/memory_parts.hpp"
+#include "bench/analytic/several_gpus.hpp"
 #include "bench/analytic/step_time.hpp"
 #include "bench/analytic/study/study_reading.hpp"
 
 namespace prophet::analytic {
-
-/// A model of either catalogue. `study` only where it is the study's.
-struct CatalogueModel {
-  AnalyticModel model;
-  std::optional<StudyModel> study;
-};
 
 /// A GPU: what a step is timed by, and how much memory counts. Of the study's catalogue the memory is the
 /// number in the name, in GB of 10^9 bytes; of the real one it is what the profile says a program can
@@ -36,6 +31,7 @@ struct CellOptions {
   double zipf = 0;                      ///< exponent of the experts' popularity; 0: all alike
   std::optional<double> hit_rate;  ///< of the caches; from the curve or the popularity where none is given
   std::shared_ptr<const HitRateCurve> curve;  ///< of a trace, for LRU and forecast caches; may be null
+  Division division;                          ///< over several GPUs; check_division() accepts it
 };
 
 /// The hit rate of a cache that holds `slots` of `experts` experts of each layer: the options', else the
@@ -51,13 +47,13 @@ struct ExpertDemand {
   Sharing by_power_law;
   Sharing by_uniform;
   double saturation_batch = 0;
-  double cached_experts = 0;   ///< of a layer, that Prophet keeps
+  double cached_experts = 0;   ///< of a layer, that Prophet keeps, over all GPUs
   double che_hit_rate = 0;     ///< of an LRU cache of so many
   double static_hit_rate = 0;  ///< of the so many most popular
 };
 [[nodiscard]] ExpertDemand expert_demand(const AnalyticModel& model, std::uint32_t batch, double zipf);
 
-/// One approach on one GPU.
+/// One approach on one GPU, or on each of several.
 struct ApproachAnswer {
   Approach approach = Approach::all_resident;
   MemoryParts memory;  ///< with the options' context
@@ -70,7 +66,8 @@ struct ApproachAnswer {
   [[nodiscard]] std::optional<bool> fits(std::uint64_t memory_bytes) const;
 };
 
-/// One configuration: a model on a GPU with a batch. Everything that `prophet analyze` prints of it.
+/// One configuration: a model on a GPU with a batch, or divided over several such GPUs; then all bytes are of
+/// one of them and batches of all together. Everything that `prophet analyze` prints of it.
 struct AnalyticCell {
   std::shared_ptr<const CatalogueModel> model;
   std::string gpu;
@@ -79,9 +76,13 @@ struct AnalyticCell {
   CellOptions options;
   ExpertDemand demand;
   std::array<ApproachAnswer, approaches.size()> answers;  ///< in the order of `approaches`
+  std::optional<std::uint64_t> kv_token_bytes;            ///< of a sequence's first token
+  std::optional<PeerExchange> exchange;                   ///< of each step; none of one GPU
   ContextExtension extension;                             ///< of Prophet over all-resident
-  std::optional<StudyReading> study;                      ///< only of the study's models and GPUs
+  std::optional<StudyReading> study;  ///< only of the study's models and GPUs, and of one GPU
 
+  /// 0 of one GPU; none where it is not known, and then no step's time is.
+  [[nodiscard]] std::optional<std::uint64_t> exchange_ns() const;
   [[nodiscard]] const ApproachAnswer& of(Approach approach) const {
     return answers[static_cast<std::size_t>(approach)];
   }

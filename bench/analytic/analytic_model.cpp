@@ -65,7 +65,9 @@ AnalyticModel real_model(const ModelShape& shape) {
   model.source = shape.source;
   model.experts = shape.grid.experts;
   model.top_k = shape.top_k;
+  model.layers = shape.layers;
   model.moe_layers = shape.grid.layers;
+  model.hidden_size = shape.hidden_size;
   model.expert_bytes = expert_bytes(shape, shape.expert_dtype);
   model.expert_int8_bytes = expert_bytes(shape, Dtype::int8);
   model.expert_int4_bytes = expert_bytes(shape, Dtype::int4);
@@ -90,6 +92,8 @@ AnalyticModel published_model(const StudyModel& study) {
   model.experts = study.experts;
   model.top_k = study.top_k;
   if (study.layers.value) model.moe_layers = static_cast<std::uint32_t>(*study.layers.value);
+  model.layers = model.moe_layers;
+  if (study.hidden_size.value) model.hidden_size = static_cast<std::uint32_t>(*study.hidden_size.value);
   model.expert_bytes = scaled(study.expert_mb, megabyte);
   model.expert_int8_bytes = scaled(study.expert_mb, megabyte / 2);
   model.expert_int4_bytes = scaled(study.expert_mb, megabyte / 4);
@@ -124,6 +128,10 @@ std::optional<std::uint64_t> sequence_kv_bytes(const AnalyticModel& model, std::
   for (const KvRun& run : *model.kv)
     bytes += run.token_bytes * (run.window_tokens == 0 ? tokens : std::min(tokens, run.window_tokens));
   return bytes;
+}
+
+std::uint64_t sequences_of_gpu(const AnalyticModel& model, std::uint64_t batch) {
+  return (batch + model.expert_gpus - 1) / model.expert_gpus;
 }
 
 std::optional<std::uint64_t> activation_bytes(const AnalyticModel& model, std::uint64_t batch) {

@@ -33,7 +33,9 @@ struct AnalyticModel {
   std::string source;  ///< of its numbers
   std::uint32_t experts = 0;
   std::uint32_t top_k = 0;
+  std::optional<std::uint32_t> layers;  ///< all of them
   std::optional<std::uint32_t> moe_layers;
+  std::optional<std::uint32_t> hidden_size;
   std::optional<std::uint64_t> expert_bytes;  ///< one routed expert, as shipped
   std::optional<std::uint64_t> expert_int8_bytes;
   std::optional<std::uint64_t> expert_int4_bytes;
@@ -48,6 +50,16 @@ struct AnalyticModel {
   double dedup_exponent = study_exponent;  ///< of the law that sizes Prophet's cache
   bool stages = false;                     ///< experts that are not resident pass through top_k staging slabs
   bool whole_experts = false;              ///< a fraction of an expert is kept as a whole one
+  /// GPUs over which the experts of a layer and the sequences of a batch are divided. `experts` and every
+  /// batch are of all of them together, all bytes of one.
+  std::uint32_t expert_gpus = 1;
+};
+
+/// A model of either catalogue.
+struct CatalogueModel {
+  AnalyticModel model;
+  std::optional<StudyModel> study;  ///< only where it is the study's
+  std::optional<ModelShape> shape;  ///< only where it is as the architecture is
 };
 
 /// The architecture as it is: sizes of runtime/model, KV in bf16 by kv_arithmetic.hpp, activations of
@@ -67,6 +79,9 @@ struct AnalyticModel {
 /// Bytes of K, V and recurrent state of one sequence of `tokens`; none when the model's KV is unknown.
 [[nodiscard]] std::optional<std::uint64_t> sequence_kv_bytes(const AnalyticModel& model,
                                                              std::uint64_t tokens);
+
+/// Sequences of a batch that the GPU with most of them has.
+[[nodiscard]] std::uint64_t sequences_of_gpu(const AnalyticModel& model, std::uint64_t batch);
 
 /// Bytes of a step's activations for `batch` sequences.
 [[nodiscard]] std::optional<std::uint64_t> activation_bytes(const AnalyticModel& model, std::uint64_t batch);

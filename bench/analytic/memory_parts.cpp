@@ -23,6 +23,12 @@ bool forecasts(Approach approach) {
   return approach == Approach::prophet || approach == Approach::prophet_int8;
 }
 
+/// Of so many of a layer.
+double experts_of_gpu(const AnalyticModel& model, double experts) {
+  const double each = experts / model.expert_gpus;
+  return model.whole_experts ? std::ceil(each) : each;
+}
+
 MaybeBytes experts_bytes(const AnalyticModel& model, Approach approach, std::uint64_t batch) {
   const MaybeBytes each = expert_bytes_of(model, approach);
   if (!each || !model.moe_layers) return std::nullopt;
@@ -36,9 +42,10 @@ MaybeBytes own_bytes(const AnalyticModel& model, Approach approach, std::uint64_
   if (!caches(approach)) return 0;
   const std::uint64_t predictor = forecasts(approach) ? model.predictor_bytes : 0;
   if (!model.stages) return predictor;
-  if (resident_experts(model, approach, batch) >= model.experts) return 0;
+  const double held = experts_of_gpu(model, model.experts);
+  if (resident_experts(model, approach, batch) >= held) return 0;
   if (!each) return std::nullopt;
-  return predictor + model.top_k * *each;
+  return predictor + static_cast<std::uint64_t>(std::min<double>(model.top_k, held)) * *each;
 }
 
 bool within(const AnalyticModel& model, Approach approach, std::uint64_t batch, std::uint64_t context_tokens,
@@ -66,10 +73,10 @@ std::optional<std::uint64_t> MemoryParts::total() const {
 }
 
 double resident_experts(const AnalyticModel& model, Approach approach, std::uint64_t batch) {
-  if (!caches(approach) && approach != Approach::offload) return model.experts;
+  if (!caches(approach) && approach != Approach::offload) return experts_of_gpu(model, model.experts);
   const double unique =
       unique_power_law(model.experts, model.top_k, static_cast<double>(batch), model.dedup_exponent);
-  const double kept = model.whole_experts ? std::ceil(unique) : unique;
+  const double kept = experts_of_gpu(model, unique);
   if (approach != Approach::offload) return kept;
   const double layers = model.moe_layers.value_or(1);
   return kept * std::min(1.0, offload_layers / layers);
@@ -77,11 +84,12 @@ double resident_experts(const AnalyticModel& model, Approach approach, std::uint
 
 MemoryParts memory_parts(const AnalyticModel& model, Approach approach, std::uint64_t batch,
                          std::uint64_t context_tokens) {
+  const std::uint64_t sequences = sequences_of_gpu(model, batch);
   MemoryParts parts;
   parts.non_expert = model.non_expert_bytes;
   parts.experts = experts_bytes(model, approach, batch);
-  if (const MaybeBytes each = sequence_kv_bytes(model, context_tokens)) parts.kv = batch * *each;
-  parts.activations = activation_bytes(model, batch);
+  if (const MaybeBytes each = sequence_kv_bytes(model, context_tokens)) parts.kv = sequences * *each;
+  parts.activations = activation_bytes(model, sequences);
   parts.own = own_bytes(model, approach, batch);
   return parts;
 }
@@ -92,7 +100,7 @@ std::optional<std::uint64_t> context_tokens_max(const AnalyticModel& model, Appr
   const MaybeBytes fixed = parts.total();
   if (!fixed) return std::nullopt;
   if (*fixed >= memory_bytes) return 0;
-  const std::uint64_t each = (memory_bytes - *fixed + *parts.kv) / batch;
+  const std::uint64_t each = (memory_bytes - *fixed + *parts.kv) / sequences_of_gpu(model, batch);
   return largest(limits::context_tokens_max,
                  [&](std::uint64_t tokens) { return *sequence_kv_bytes(model, tokens) <= each; });
 }

@@ -14,16 +14,17 @@ struct MemoryParts {
   std::optional<std::uint64_t>
       non_expert;                        ///< attention, norms, routers, shared and dense layers, embeddings
   std::optional<std::uint64_t> experts;  ///< routed experts that stay, or the two layers' worth of an offload
-  std::optional<std::uint64_t> kv;       ///< batch * sequence_kv_bytes(context)
+  std::optional<std::uint64_t> kv;       ///< sequences * sequence_kv_bytes(context)
   std::optional<std::uint64_t> activations;  ///< of a step
   std::optional<std::uint64_t> own;  ///< Prophet's: predictor and staging slabs; 0 where all experts stay
 
   [[nodiscard]] std::optional<std::uint64_t> total() const;
 };
 
-/// Routed experts of one layer that an approach keeps. Prophet and static_hot: the study's law, a whole
-/// number of them where the model says so; an offload: two layers' worth of the law's, one that computes and
-/// one that arrives, over all layers, so that the result times layers * expert bytes is what it takes.
+/// Routed experts of one layer that an approach keeps on one GPU. Prophet and static_hot: the study's law, a
+/// whole number of them where the model says so; an offload: two layers' worth of the law's, one that
+/// computes and one that arrives, over all layers, so that the result times layers * expert bytes is what it
+/// takes.
 [[nodiscard]] double resident_experts(const AnalyticModel& model, Approach approach, std::uint64_t batch);
 
 /// REQUIRES: batch >= 1.

@@ -51,11 +51,10 @@ void size_cache(const Asked& asked, WayAnswer& answer) {
                                    che_hit_rate(asked.demand, answer.experts_of_layer));
 }
 
-std::uint64_t bytes_of_each(const Asked& asked, std::uint64_t gpus) {
-  const std::uint64_t sequences = (asked.question.batch + gpus - 1) / gpus;
-  const MemoryParts parts = parts_of(asked, Way::several_gpus, sequences);
-  const std::uint64_t experts = (asked.model.experts + gpus - 1) / gpus;
-  return *parts.total() - *parts.experts + experts * *asked.model.moe_layers * *asked.model.expert_bytes;
+std::uint64_t bytes_of_each(const Asked& asked, std::uint32_t gpus) {
+  return *memory_parts(expert_share(asked.model, gpus), Approach::all_resident, asked.question.batch,
+                       asked.question.options.context_tokens)
+              .total();
 }
 
 void count_gpus(const Asked& asked, WayAnswer& answer) {
@@ -72,11 +71,16 @@ void size_plainly(const Asked& asked, WayAnswer& answer) {
   answer.hit_rate = answer.way == Way::offload ? 0 : 1;
 }
 
+/// Not at all where the profile does not know how fast several GPUs exchange.
 void time_step(const Asked& asked, WayAnswer& answer) {
-  const StepQuestion step{approach_of(answer.way), asked.question.batch,
-                          asked.question.options.context_tokens, expected_unique(asked.demand),
-                          answer.hit_rate};
-  answer.step = step_time(asked.model, step, asked.gpu.profile);
+  const AnalyticModel share = expert_share(asked.model, answer.gpus);
+  const auto exchange =
+      peer_exchange(share, {answer.gpus, Parallel::expert}, asked.question.batch, asked.gpu.profile);
+  if (exchange && !exchange->ns) return;
+  const StepQuestion step{
+      approach_of(answer.way),       asked.question.batch, asked.question.options.context_tokens,
+      expected_unique(asked.demand), answer.hit_rate,      exchange ? *exchange->ns : 0};
+  answer.step = step_time(share, step, asked.gpu.profile);
 }
 
 WayAnswer answer_way(const Asked& asked, Way way) {
@@ -90,7 +94,7 @@ WayAnswer answer_way(const Asked& asked, Way way) {
     size_plainly(asked, answer);
   }
   answer.fits = answer.total_bytes <= asked.gpu.memory_bytes;
-  if (way != Way::several_gpus) time_step(asked, answer);
+  time_step(asked, answer);
   return answer;
 }
 

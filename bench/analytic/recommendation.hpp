@@ -15,15 +15,12 @@ enum class Way : std::uint8_t {
   int8,          ///< every expert stays, in int8
   int4,          ///< in int4
   offload,       ///< no expert stays
-  several_gpus,  ///< experts and sequences divided, everything else on each
+  several_gpus,  ///< expert parallel: experts and sequences divided, everything else on each
 };
 inline constexpr std::array ways = {Way::keep_all, Way::cache,   Way::int8,
                                     Way::int4,     Way::offload, Way::several_gpus};
 /// The key in results: "keep_all".
 [[nodiscard]] const char* way_name(Way way) noexcept;
-
-/// GPUs of one machine, beyond which several_gpus is not considered.
-inline constexpr std::uint32_t gpus_max = 8;
 
 /// One way and what it comes to. Bytes are of one GPU.
 struct WayAnswer {
@@ -33,7 +30,7 @@ struct WayAnswer {
   std::uint32_t gpus = 1;           ///< several_gpus: the fewest that fit, or gpus_max when those do not
   double experts_of_layer = 0;      ///< that stay; over all GPUs
   double hit_rate = 1;              ///< share of the wanted experts that stay
-  std::optional<StepTime> step;     ///< not of several_gpus, whose exchange is not modelled
+  std::optional<StepTime> step;     ///< not of several_gpus where the profile has no peer_bytes_per_s
   std::optional<double> slow_down;  ///< overlapped step over that of a GPU that keeps all
 };
 

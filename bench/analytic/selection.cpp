@@ -66,7 +66,8 @@ const char* catalogue_name(Catalogue catalogue) noexcept {
 std::shared_ptr<const CatalogueModel> catalogue_model(Catalogue catalogue, std::string_view name) {
   auto model = std::make_shared<CatalogueModel>();
   if (catalogue == Catalogue::real) {
-    model->model = real_model(load_model(name));
+    model->shape = load_model(name);
+    model->model = real_model(*model->shape);
     return model;
   }
   model->study = find_study_model(name);

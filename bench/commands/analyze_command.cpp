@@ -30,6 +30,10 @@ Json provenance_of(const AnalyzeSetup& setup, const AnalyzeSelection& selection)
   provenance["measured"] = false;
   provenance["context_tokens"] = selection.options.context_tokens;
   provenance["zipf"] = selection.options.zipf;
+  if (selection.options.division.gpus != 1) {
+    provenance["gpus"] = selection.options.division.gpus;
+    provenance["parallel"] = analytic::parallel_name(selection.options.division.parallel);
+  }
   if (selection.options.hit_rate) provenance["hit_rate"] = *selection.options.hit_rate;
   if (!setup.curve_path.empty()) provenance["curve"] = setup.curve_path;
   Json sources = Json::object();

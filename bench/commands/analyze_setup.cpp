@@ -73,6 +73,22 @@ AnalyzeSelection of_grid(const AnalyzeSetup& setup, Catalogue catalogue) {
   return selection;
 }
 
+void check_gpus(const AnalyzeSetup& setup) {
+  if (!setup.parallel.empty()) {
+    static_cast<void>(parse_parallel(setup.parallel));
+    if (!setup.gpus) refuse(fmt::format("--parallel {}: expected --gpus beside it", setup.parallel));
+  }
+  const std::uint32_t gpus = setup.gpus.value_or(1);
+  if (gpus == 0 || gpus > gpus_max) refuse(fmt::format("--gpus {}: expected 1 to {}", gpus, gpus_max));
+  if (gpus == 1) return;
+  if (setup.parallel.empty())
+    refuse(fmt::format("--gpus {}: expected --parallel tensor or --parallel expert beside it", gpus));
+  if (setup.grid || setup.sensitivity) {
+    refuse(fmt::format("--gpus {} --{}: expected --gpus 1, or one model by --model", gpus,
+                       setup.grid ? "grid" : "sensitivity"));
+  }
+}
+
 }  // namespace
 
 void add_hit_rate_options(CLI::App& command, AnalyzeSetup& setup) {
@@ -98,6 +114,9 @@ void add_analyze_options(CLI::App& command, AnalyzeSetup& setup) {
   command.add_option("--batch", setup.batch, "Sequences, each with one token a step; 1 by default");
   command.add_option("--context", setup.context_tokens, "Tokens of each sequence")->capture_default_str();
   add_hit_rate_options(command, setup);
+  command.add_option("--gpus", setup.gpus, "GPUs that the model is divided over, 1 to 8; 1 by default");
+  command.add_option("--parallel", setup.parallel,
+                     "How: tensor (each matrix divided) or expert (experts and sequences divided)");
   command.add_flag("--grid", setup.grid,
                    "The study's 16 models x 4 GPUs x 6 batches, or those that the other options name");
   command.add_flag("--sensitivity", setup.sensitivity,
@@ -121,6 +140,7 @@ void check_analyze_setup(const AnalyzeSetup& setup) {
     refuse(fmt::format("--hit-rate {}: expected 0 to 1", *setup.hit_rate));
   if (setup.hit_rate && !setup.curve_path.empty())
     refuse("--hit-rate and --curve are both given: expected one of them");
+  check_gpus(setup);
   if (setup.grid && setup.sensitivity)
     refuse("analyze: --grid and --sensitivity are both given: expected one of them");
   if (!setup.grid && !setup.sensitivity && setup.model.empty())
@@ -134,6 +154,10 @@ AnalyzeSelection analyze_selection(const AnalyzeSetup& setup) {
   selection.options.context_tokens = setup.context_tokens;
   selection.options.zipf = setup.zipf;
   selection.options.hit_rate = setup.hit_rate;
+  if (setup.gpus.value_or(1) != 1) {
+    selection.options.division = {*setup.gpus, parse_parallel(setup.parallel)};
+    for (const auto& model : selection.models) check_division(*model, selection.options.division);
+  }
   if (!setup.curve_path.empty()) {
     selection.options.curve = std::make_shared<const HitRateCurve>(parse_hit_rate_curve(
         read_text_file(setup.curve_path, limits::config_json_bytes_max), setup.curve_path));

@@ -22,6 +22,8 @@ struct AnalyzeSetup {
   double zipf = 0;
   std::optional<double> hit_rate;
   std::string curve_path;
+  std::optional<std::uint32_t> gpus;
+  std::string parallel;
   bool grid = false;
   bool sensitivity = false;
   std::string json_path;
@@ -31,7 +33,8 @@ struct AnalyzeSetup {
 void add_analyze_options(CLI::App& command, AnalyzeSetup& setup);
 
 /// Throws Error{usage} for what is out of range, for no model where neither the grid nor the sensitivity is
-/// asked for, and for both of them.
+/// asked for, for both of them, and for several GPUs beside either
+/// or without --parallel, and for --parallel without --gpus.
 void check_analyze_setup(const AnalyzeSetup& setup);
 
 /// The options of a hit rate, which `analyze` and `recommend` share.
@@ -47,7 +50,8 @@ struct AnalyzeSelection {
 };
 
 /// One of each, by default an A100-80GB and batch 1; or of the study's grid those that the options name.
-/// Throws Error{usage} when they name none of the grid, and as catalogue_model and catalogue_gpu.
+/// Throws Error{usage} when they name none of the grid, and as catalogue_model, catalogue_gpu and
+/// check_division.
 [[nodiscard]] AnalyzeSelection analyze_selection(const AnalyzeSetup& setup);
 
 }  // namespace prophet

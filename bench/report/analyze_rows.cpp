@@ -16,6 +16,13 @@ Row or_null(const std::optional<Value>& value) {
   return value ? Row(*value) : Row(nullptr);
 }
 
+void add_division(Row& row, const AnalyticCell& cell) {
+  row["gpus"] = cell.options.division.gpus;
+  row["parallel"] = parallel_name(cell.options.division.parallel);
+  row["peer_bytes"] = cell.exchange ? Row(cell.exchange->bytes) : Row();
+  row["peer_ns"] = or_null(cell.exchange_ns());
+}
+
 void add_model(Row& row, const AnalyticModel& model) {
   row["experts"] = model.experts;
   row["top_k"] = model.top_k;
@@ -44,28 +51,29 @@ void add_parts(Row& row, const AnalyticCell& cell) {
   row["non_expert_bytes"] = or_null(parts.non_expert);
   row["kv_bytes"] = or_null(parts.kv);
   row["activation_bytes"] = or_null(parts.activations);
-  row["kv_token_bytes"] = or_null(sequence_kv_bytes(cell.model->model, 1));
+  row["kv_token_bytes"] = or_null(cell.kv_token_bytes);
 }
 
-void add_step(Row& row, const std::string& name, const std::optional<StepTime>& step) {
+/// Where the exchange between GPUs is not known, how long a step takes is not either.
+void add_step(Row& row, const std::string& name, const std::optional<StepTime>& step, bool timed) {
   row[name + "_read_bytes"] = step ? Row(step->read_bytes) : Row();
   row[name + "_moved_bytes"] = step ? Row(step->moved_bytes) : Row();
   row[name + "_compute_ns"] = step ? Row(step->compute_ns) : Row();
   row[name + "_link_ns"] = step ? Row(step->link_ns) : Row();
-  row[name + "_overlapped_ns"] = step ? Row(step->overlapped_ns) : Row();
-  row[name + "_serial_ns"] = step ? Row(step->serial_ns) : Row();
+  row[name + "_overlapped_ns"] = step && timed ? Row(step->overlapped_ns) : Row();
+  row[name + "_serial_ns"] = step && timed ? Row(step->serial_ns) : Row();
 }
 
-void add_approach(Row& row, const ApproachAnswer& answer, std::uint64_t memory_bytes) {
+void add_approach(Row& row, const ApproachAnswer& answer, const AnalyticCell& cell) {
   const std::string name = approach_name(answer.approach);
   row[name + "_expert_bytes"] = or_null(answer.memory.experts);
   row[name + "_own_bytes"] = or_null(answer.memory.own);
   row[name + "_total_bytes"] = or_null(answer.memory.total());
-  row[name + "_fits"] = or_null(answer.fits(memory_bytes));
+  row[name + "_fits"] = or_null(answer.fits(cell.memory_bytes));
   row[name + "_context_tokens_max"] = or_null(answer.context_tokens_max);
   row[name + "_batch_max"] = or_null(answer.batch_size_max);
   row[name + "_hit_rate"] = answer.hit_rate;
-  add_step(row, name, answer.step);
+  add_step(row, name, answer.step, cell.exchange_ns().has_value());
 }
 
 void add_extension(Row& row, const AnalyticCell& cell) {
@@ -103,6 +111,7 @@ Row analyze_row(const AnalyticCell& cell, Catalogue catalogue) {
   row["catalogue"] = catalogue_name(catalogue);
   row["model"] = cell.model->model.name;
   row["gpu"] = cell.gpu;
+  if (cell.options.division.gpus != 1) add_division(row, cell);
   row["batch"] = cell.batch;
   row["context_tokens"] = cell.options.context_tokens;
   row["zipf"] = cell.options.zipf;
@@ -110,7 +119,7 @@ Row analyze_row(const AnalyticCell& cell, Catalogue catalogue) {
   add_model(row, cell.model->model);
   add_demand(row, cell.demand);
   add_parts(row, cell);
-  for (const ApproachAnswer& answer : cell.answers) add_approach(row, answer, cell.memory_bytes);
+  for (const ApproachAnswer& answer : cell.answers) add_approach(row, answer, cell);
   add_extension(row, cell);
   if (catalogue == Catalogue::study) add_study(row, cell);
   if (catalogue == Catalogue::real) add_published(row, cell.model->model);

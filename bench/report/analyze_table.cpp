@@ -11,6 +11,7 @@ namespace {
 using namespace analytic;
 
 constexpr double gigabyte = 1e9;
+constexpr double megabyte = 1e6;
 constexpr double ns_per_ms = 1e6;
 constexpr int name_width = 30;
 
@@ -65,8 +66,20 @@ std::string approach_lines(const AnalyticCell& cell) {
                [](const ApproachAnswer& answer) { return fmt::format("{:.4f}", answer.hit_rate); });
   text += step_line("a step reads, GB", cell, &StepTime::read_bytes, gigabyte);
   text += step_line("a step moves, GB", cell, &StepTime::moved_bytes, gigabyte);
+  if (!cell.exchange_ns()) return text;
   text += step_line("step if overlapped, ms", cell, &StepTime::overlapped_ns, ns_per_ms);
   return text + step_line("step if on demand, ms", cell, &StepTime::serial_ns, ns_per_ms);
+}
+
+/// Nothing of one GPU.
+std::string exchange_line(const AnalyticCell& cell) {
+  if (cell.options.division.gpus == 1) return "";
+  const std::string sent =
+      cell.exchange ? fmt::format("{:.3f}", static_cast<double>(cell.exchange->bytes) / megabyte) : "unknown";
+  const std::string text = fmt::format("{:<{}} {:>12}", "a GPU sends to others, MB", name_width, sent);
+  if (!cell.exchange_ns()) return text + "; how long that and a step take is not known\n";
+  return text + fmt::format(" in {:.3f} ms of each step, during which no GPU computes\n",
+                            static_cast<double>(*cell.exchange_ns()) / ns_per_ms);
 }
 
 std::string sharing_line(std::string_view name, double unique, const Sharing& sharing) {
@@ -99,6 +112,8 @@ std::string number(const std::optional<double>& value) {
 }
 
 std::string study_lines(const AnalyticCell& cell) {
+  if (cell.options.division.gpus != 1)
+    return "the study prints no number of GPUs, so nothing of this is as it computed it\n";
   if (!cell.study) return "";
   const StudyReading& study = *cell.study;
   return fmt::format(
@@ -135,6 +150,12 @@ std::string params_line(const AnalyticModel& model) {
   return text + "\n";
 }
 
+std::string division_line(const Division& division) {
+  if (division.gpus == 1) return "";
+  return fmt::format("GPUs    {} of it, {} parallel; bytes are of each of them, batches of all together\n",
+                     division.gpus, parallel_name(division.parallel));
+}
+
 std::string preamble(const AnalyticCell& cell, Catalogue catalogue) {
   const AnalyticModel& model = cell.model->model;
   std::string text = fmt::format("model   {}, {}: {} MoE layers x {} experts, top-{}\n", model.label,
@@ -144,6 +165,7 @@ std::string preamble(const AnalyticCell& cell, Catalogue catalogue) {
   text += cell.model->study ? study_figures(*cell.model->study) : params_line(model);
   text += fmt::format("device  {}: {:.3f} GB; 1 GB is 10^9 bytes throughout\n", cell.gpu,
                       static_cast<double>(cell.memory_bytes) / gigabyte);
+  text += division_line(cell.options.division);
   return text + fmt::format("batch   {} with {} tokens of context each\n\n", cell.batch,
                             cell.options.context_tokens);
 }
@@ -169,9 +191,9 @@ std::string count_text(const nlohmann::ordered_json& summary) {
 }  // namespace
 
 std::string analyze_table(const AnalyticCell& cell, Catalogue catalogue) {
-  return preamble(cell, catalogue) + approach_lines(cell) + demand_lines(cell) +
+  return preamble(cell, catalogue) + approach_lines(cell) + exchange_line(cell) + demand_lines(cell) +
          fmt::format("extension of the context by Prophet: {}\n", extension_text(cell.extension)) +
-         study_lines(cell);
+         (catalogue == Catalogue::study ? study_lines(cell) : "");
 }
 
 std::string analyze_grid_table(const std::vector<AnalyticCell>& cells,

@@ -46,7 +46,19 @@ TEST(Recommendation, SeveralGpusAreTheFewestThatFit) {
   const WayAnswer& several = result.of(Way::several_gpus);
   EXPECT_TRUE(several.fits);
   EXPECT_EQ(several.gpus, 4U);
-  EXPECT_FALSE(several.step.has_value()) << "the exchange between GPUs is not modelled";
+  EXPECT_GT(several.step->peer_ns, 0U);
+  EXPECT_LT(*several.slow_down, 1) << "four read together, and what they exchange at batch 1 is little";
+  EXPECT_EQ(several.total_bytes,
+            *memory_parts(expert_share(catalogue_model(Catalogue::real, "mixtral-8x22b")->model, 4),
+                          Approach::all_resident, 1, RecommendQuestion().options.context_tokens)
+                 .total());
+}
+
+TEST(Recommendation, SeveralGpusAreNotTimedWhereTheirLinkIsNotKnown) {
+  AnalyticGpu gpu = catalogue_gpu(Catalogue::real, "a100-80gb");
+  gpu.profile.peer_bytes_per_s = 0;
+  const Recommendation result = recommend(catalogue_model(Catalogue::real, "mixtral-8x22b")->model, gpu, {});
+  EXPECT_FALSE(result.of(Way::several_gpus).step || result.of(Way::several_gpus).slow_down);
 }
 
 TEST(Recommendation, ACacheFillsTheRoomThereIs) {

@@ -1,0 +1,129 @@
+#include "bench/analytic/several_gpus.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "prophet/error.hpp"
+
+namespace prophet::analytic {
+namespace {
+
+constexpr double ns_per_s = 1e9;
+constexpr double bf16_bytes = 2;
+/// Behind attention and behind the feed-forward; to the experts and back.
+constexpr double exchanges_per_layer = 2;
+
+template <typename Count>
+Count share(Count count, std::uint32_t gpus) {
+  return (count + gpus - 1) / gpus;
+}
+
+/// Of the runs with heads of their own; 0 where there are none.
+std::uint32_t kv_heads_of(const ModelShape& shape) {
+  std::uint32_t heads = 0;
+  for (const KvLayers& run : shape.kv) heads = std::max(heads, run.kv_heads);
+  return heads;
+}
+
+bool cuts_a_head(const ModelShape& shape, std::uint32_t gpus) {
+  const std::uint32_t kv_heads = kv_heads_of(shape);
+  if (shape.heads % gpus != 0) return true;
+  return kv_heads != 0 && kv_heads % gpus != 0 && gpus % kv_heads != 0;
+}
+
+void check_tensor(const CatalogueModel& model, std::uint32_t gpus) {
+  if (!model.shape) {
+    throw Error(ErrorCode::usage,
+                "--parallel tensor: the study does not say which of its bytes every GPU would hold; expected "
+                "--parallel expert, or --catalogue real");
+  }
+  if (!cuts_a_head(*model.shape, gpus)) return;
+  throw Error(ErrorCode::usage,
+              fmt::format("--gpus {} --parallel tensor: {} query and {} KV heads of {} cannot "
+                          "be divided so; expected a number that cuts no head",
+                          gpus, model.shape->heads, kv_heads_of(*model.shape), model.model.name));
+}
+
+void check_expert(const CatalogueModel& model, std::uint32_t gpus) {
+  if (gpus <= model.model.experts) return;
+  throw Error(
+      ErrorCode::usage,
+      fmt::format("--gpus {} --parallel expert: {} has {} experts of a layer; expected at most as many GPUs",
+                  gpus, model.model.name, model.model.experts));
+}
+
+std::uint64_t non_expert_share(const ModelShape& shape, std::uint32_t gpus) {
+  const std::uint64_t rest = shape.non_expert_params - shape.repeated_params - shape.kv_projection_params;
+  const std::uint32_t kv_parts = std::min(gpus, std::max(1U, kv_heads_of(shape)));
+  return shape.repeated_params + share(shape.kv_projection_params, kv_parts) + share(rest, gpus);
+}
+
+/// Biases of the way in are divided with their width, those of the way out are whole.
+std::uint32_t bias_share(const ModelShape& shape, std::uint32_t gpus) {
+  if (shape.expert_bias_params == 0) return 0;
+  return share(shape.expert_bias_params - shape.hidden_size, gpus) + shape.hidden_size;
+}
+
+}  // namespace
+
+Parallel parse_parallel(std::string_view name) {
+  if (name == "tensor") return Parallel::tensor;
+  if (name == "expert") return Parallel::expert;
+  throw Error(ErrorCode::usage, fmt::format("--parallel '{}': expected tensor or expert", name));
+}
+
+const char* parallel_name(Parallel parallel) noexcept {
+  return parallel == Parallel::tensor ? "tensor" : "expert";
+}
+
+void check_division(const CatalogueModel& model, const Division& division) {
+  if (division.gpus == 1) return;
+  division.parallel == Parallel::tensor ? check_tensor(model, division.gpus)
+                                        : check_expert(model, division.gpus);
+}
+
+ModelShape tensor_share(const ModelShape& shape, std::uint32_t gpus) {
+  ModelShape part = shape;
+  part.non_expert_params = non_expert_share(shape, gpus);
+  part.lookup_params = share(shape.lookup_params, gpus);
+  part.shared_expert_params = share(shape.shared_expert_params, gpus);
+  part.heads = share(shape.heads, gpus);
+  part.expert_width = share(shape.expert_width, gpus);
+  part.expert_bias_params = bias_share(shape, gpus);
+  part.ffn_width = share(shape.ffn_width, gpus);
+  part.query_values = share(shape.query_values, gpus);
+  part.recurrent_state_values = share(shape.recurrent_state_values, gpus);
+  for (KvLayers& run : part.kv) run.kv_heads = share(run.kv_heads, gpus);
+  return part;
+}
+
+AnalyticModel expert_share(AnalyticModel model, std::uint32_t gpus) {
+  model.expert_gpus = gpus;
+  return model;
+}
+
+AnalyticModel share_of_gpu(const CatalogueModel& model, const Division& division) {
+  if (division.gpus == 1) return model.model;
+  if (division.parallel == Parallel::expert) return expert_share(model.model, division.gpus);
+  return real_model(tensor_share(*model.shape, division.gpus));
+}
+
+std::optional<PeerExchange> peer_exchange(const AnalyticModel& share, const Division& division,
+                                          std::uint64_t batch, const GpuProfile& gpu) {
+  const bool tensor = division.parallel == Parallel::tensor;
+  const auto layers = tensor ? share.layers : share.moe_layers;
+  if (division.gpus == 1 || !layers || !share.hidden_size) return std::nullopt;
+  const double leaving = static_cast<double>(division.gpus - 1) / division.gpus;
+  const auto sequences = static_cast<double>(sequences_of_gpu(share, batch));
+  const double rows = tensor ? 2 * sequences : share.top_k * sequences;
+  const double bytes = exchanges_per_layer * *layers * leaving * rows * *share.hidden_size * bf16_bytes;
+  PeerExchange exchange;
+  exchange.bytes = static_cast<std::uint64_t>(std::llround(bytes));
+  if (gpu.peer_bytes_per_s != 0)
+    exchange.ns = static_cast<std::uint64_t>(std::llround(bytes / gpu.peer_bytes_per_s * ns_per_s));
+  return exchange;
+}
+
+}  // namespace prophet::analytic
