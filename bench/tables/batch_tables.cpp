@@ -75,9 +75,11 @@ void add_savings(std::vector<Cell>& row, const GridSummary& summary) {
 std::string extension_note(Catalogue catalogue) {
   std::string text =
       "Extensions are those of cells where both sides hold a token; the other cells are counted beside them.";
-  if (catalogue == Catalogue::study)
+  if (catalogue == Catalogue::study) {
     text +=
-        " The study counts a cell whose baseline does not fit as 0, and so do the two columns that say so.";
+        " The study counts a cell whose baseline does not fit as 0, and so do the two columns that say so. "
+        "Undecided are cells of which a size that the study does not give decides.";
+  }
   return text;
 }
 
