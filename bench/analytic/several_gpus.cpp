@@ -1,9 +1,11 @@
 #include "bench/analytic/several_gpus.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "prophet/error.hpp"
 
@@ -15,8 +17,9 @@ constexpr double bf16_bytes = 2;
 /// Behind attention and behind the feed-forward; to the experts and back.
 constexpr double exchanges_per_layer = 2;
 
+/// Of the GPU that has most.
 template <typename Count>
-Count share(Count count, std::uint32_t gpus) {
+Count share_of(Count count, std::uint32_t gpus) {
   return (count + gpus - 1) / gpus;
 }
 
@@ -33,6 +36,14 @@ bool cuts_a_head(const ModelShape& shape, std::uint32_t gpus) {
   return kv_heads != 0 && kv_heads % gpus != 0 && gpus % kv_heads != 0;
 }
 
+std::vector<std::uint32_t> counts_that_cut_no_head(const ModelShape& shape) {
+  std::vector<std::uint32_t> counts;
+  for (std::uint32_t gpus = 1; gpus <= gpus_max; ++gpus) {
+    if (!cuts_a_head(shape, gpus)) counts.push_back(gpus);
+  }
+  return counts;
+}
+
 void check_tensor(const CatalogueModel& model, std::uint32_t gpus) {
   if (!model.shape) {
     throw Error(ErrorCode::usage,
@@ -41,9 +52,10 @@ void check_tensor(const CatalogueModel& model, std::uint32_t gpus) {
   }
   if (!cuts_a_head(*model.shape, gpus)) return;
   throw Error(ErrorCode::usage,
-              fmt::format("--gpus {} --parallel tensor: {} query and {} KV heads of {} cannot "
-                          "be divided so; expected a number that cuts no head",
-                          gpus, model.shape->heads, kv_heads_of(*model.shape), model.model.name));
+              fmt::format("--gpus {} --parallel tensor: does not divide the {} query and {} KV heads of {}; "
+                          "expected one of {}",
+                          gpus, model.shape->heads, kv_heads_of(*model.shape), model.model.name,
+                          fmt::join(counts_that_cut_no_head(*model.shape), ", ")));
 }
 
 void check_expert(const CatalogueModel& model, std::uint32_t gpus) {
@@ -57,13 +69,13 @@ void check_expert(const CatalogueModel& model, std::uint32_t gpus) {
 std::uint64_t non_expert_share(const ModelShape& shape, std::uint32_t gpus) {
   const std::uint64_t rest = shape.non_expert_params - shape.repeated_params - shape.kv_projection_params;
   const std::uint32_t kv_parts = std::min(gpus, std::max(1U, kv_heads_of(shape)));
-  return shape.repeated_params + share(shape.kv_projection_params, kv_parts) + share(rest, gpus);
+  return shape.repeated_params + share_of(shape.kv_projection_params, kv_parts) + share_of(rest, gpus);
 }
 
 /// Biases of the way in are divided with their width, those of the way out are whole.
 std::uint32_t bias_share(const ModelShape& shape, std::uint32_t gpus) {
   if (shape.expert_bias_params == 0) return 0;
-  return share(shape.expert_bias_params - shape.hidden_size, gpus) + shape.hidden_size;
+  return share_of(shape.expert_bias_params - shape.hidden_size, gpus) + shape.hidden_size;
 }
 
 }  // namespace
@@ -87,15 +99,15 @@ void check_division(const CatalogueModel& model, const Division& division) {
 ModelShape tensor_share(const ModelShape& shape, std::uint32_t gpus) {
   ModelShape part = shape;
   part.non_expert_params = non_expert_share(shape, gpus);
-  part.lookup_params = share(shape.lookup_params, gpus);
-  part.shared_expert_params = share(shape.shared_expert_params, gpus);
-  part.heads = share(shape.heads, gpus);
-  part.expert_width = share(shape.expert_width, gpus);
+  part.lookup_params = share_of(shape.lookup_params, gpus);
+  part.shared_expert_params = share_of(shape.shared_expert_params, gpus);
+  part.heads = share_of(shape.heads, gpus);
+  part.expert_width = share_of(shape.expert_width, gpus);
   part.expert_bias_params = bias_share(shape, gpus);
-  part.ffn_width = share(shape.ffn_width, gpus);
-  part.query_values = share(shape.query_values, gpus);
-  part.recurrent_state_values = share(shape.recurrent_state_values, gpus);
-  for (KvLayers& run : part.kv) run.kv_heads = share(run.kv_heads, gpus);
+  part.ffn_width = share_of(shape.ffn_width, gpus);
+  part.query_values = share_of(shape.query_values, gpus);
+  part.recurrent_state_values = share_of(shape.recurrent_state_values, gpus);
+  for (KvLayers& run : part.kv) run.kv_heads = share_of(run.kv_heads, gpus);
   return part;
 }
 

@@ -114,7 +114,8 @@ void add_analyze_options(CLI::App& command, AnalyzeSetup& setup) {
   command.add_option("--batch", setup.batch, "Sequences, each with one token a step; 1 by default");
   command.add_option("--context", setup.context_tokens, "Tokens of each sequence")->capture_default_str();
   add_hit_rate_options(command, setup);
-  command.add_option("--gpus", setup.gpus, "GPUs that the model is divided over, 1 to 8; 1 by default");
+  command.add_option("--gpus", setup.gpus,
+                     fmt::format("GPUs that the model is divided over, 1 to {}; 1 by default", gpus_max));
   command.add_option("--parallel", setup.parallel,
                      "How: tensor (each matrix divided) or expert (experts and sequences divided)");
   command.add_flag("--grid", setup.grid,
