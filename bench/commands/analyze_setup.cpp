@@ -83,10 +83,8 @@ void check_gpus(const AnalyzeSetup& setup) {
   if (gpus == 1) return;
   if (setup.parallel.empty())
     refuse(fmt::format("--gpus {}: expected --parallel tensor or --parallel expert beside it", gpus));
-  if (setup.grid || setup.sensitivity) {
-    refuse(fmt::format("--gpus {} --{}: expected --gpus 1, or one model by --model", gpus,
-                       setup.grid ? "grid" : "sensitivity"));
-  }
+  if (setup.sensitivity)
+    refuse(fmt::format("--gpus {} --sensitivity: expected --gpus 1, the sensitivity is of one GPU", gpus));
 }
 
 }  // namespace

@@ -33,8 +33,8 @@ struct AnalyzeSetup {
 void add_analyze_options(CLI::App& command, AnalyzeSetup& setup);
 
 /// Throws Error{usage} for what is out of range, for no model where neither the grid nor the sensitivity is
-/// asked for, for both of them, and for several GPUs beside either
-/// or without --parallel, and for --parallel without --gpus.
+/// asked for, for both of them, for several GPUs beside the sensitivity or without --parallel, and for
+/// --parallel without --gpus.
 void check_analyze_setup(const AnalyzeSetup& setup);
 
 /// The options of a hit rate, which `analyze` and `recommend` share.

@@ -19,7 +19,8 @@ namespace prophet {
 /// the experts that a step wants, the extension; of the study's catalogue also what the study computed.
 [[nodiscard]] std::string analyze_table(const analytic::AnalyticCell& cell, analytic::Catalogue catalogue);
 
-/// A line for each model and GPU with the extension at each batch, and how many cells have which outcome.
+/// REQUIRES: a cell. A line for each model and GPU with the extension at each batch, and how many cells have
+/// which outcome.
 [[nodiscard]] std::string analyze_grid_table(const std::vector<analytic::AnalyticCell>& cells,
                                              const std::vector<std::uint32_t>& batches,
                                              analytic::Catalogue catalogue);

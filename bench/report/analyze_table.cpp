@@ -199,8 +199,8 @@ std::string analyze_table(const AnalyticCell& cell, Catalogue catalogue) {
 std::string analyze_grid_table(const std::vector<AnalyticCell>& cells,
                                const std::vector<std::uint32_t>& batches, Catalogue catalogue) {
   std::string text =
-      fmt::format("longest context with Prophet as a multiple of all-resident, {} catalogue\n{:<18} {:<10}",
-                  catalogue_name(catalogue), "model", "GPU");
+      fmt::format("longest context with Prophet as a multiple of all-resident, {} catalogue\n{}{:<18} {:<10}",
+                  catalogue_name(catalogue), division_line(cells.front().options.division), "model", "GPU");
   for (const std::uint32_t batch : batches) text += fmt::format(" {:>13}", fmt::format("batch {}", batch));
   text += "\n";
   for (std::size_t i = 0; i < cells.size(); ++i) {
