@@ -58,7 +58,8 @@ std::string summary_line(std::string_view document, std::string_view kind, const
 std::string answer_text(const BasisAnswer& answer) {
   if (!answer.asked) return "-";
   if (!answer.value) return answer.why_none;
-  return fmt::format("{:.6g}{}{}", *answer.value, answer.simulated ? " SIM" : "", answer.agrees ? "" : " (!)");
+  return fmt::format("{:.6g}{}{}", *answer.value, answer.simulated ? " SIM" : "",
+                     answer.agrees ? "" : " (!)");
 }
 
 std::string of_text(const Claim& claim) {
@@ -114,7 +115,8 @@ std::string ledger_summary_table(std::span<const Finding> findings) {
   return text + summary_line("all", "all", all) +
          "\nonly on paper: the study's formula gives the number and the real architecture does not; reread: "
          "another verdict than a first reading of the documents had come to, with the argument in the "
-         "reason; changed: another verdict than the recorded one; (!): a value that is not the printed one; SIM: "
+         "reason; changed: another verdict than the recorded one; (!): a value that is not the printed one; "
+         "SIM: "
          "from simulated times\n";
 }
 
