@@ -133,7 +133,8 @@ std::string ledger_answer(const Result& result) {
   for (const char* verdict : verdicts) {
     const auto count = std::count_if(result.rows().begin(), result.rows().end(),
                                      [&](const Json& row) { return text_at(row, "verdict") == verdict; });
-    text += fmt::format("{} {} {}", verdict == verdicts.front() ? "" : ",", count, verdict);
+    text += fmt::format("{} {} {}", verdict == verdicts.front() ? "" : ",", count,
+                        std::string_view(verdict) == "needs a GPU" ? "need a GPU" : verdict);
   }
   return text + ".";
 }

@@ -23,6 +23,8 @@ namespace fs = std::filesystem;
 /// More rows are left to the file that goes with the table: timelines have tens of thousands.
 constexpr std::size_t shown_rows_max = 1000;
 
+constexpr const char* the_numbers = "the numbers that the picture beside it is drawn from";
+
 [[noreturn]] void refuse(const fs::path& path, std::string_view sentence) {
   throw Error(ErrorCode::bad_input, fmt::format("'{}': {}", path.string(), sentence));
 }
@@ -80,29 +82,14 @@ Data csv_data(const fs::path& path, const std::string& text) {
   return data;
 }
 
-/// Of any number of values, as timelines have them, but no deeper than other texts.
-Json parse_bounded(const fs::path& path, const std::string& text) {
-  try {
-    return Json::parse(text, [&](int depth, Json::parse_event_t, Json&) {
-      if (depth > static_cast<int>(limits::json_depth_max))
-        refuse(path,
-               fmt::format("nested deeper than {} levels, expected a list of rows", limits::json_depth_max));
-      return true;
-    });
-  } catch (const Json::exception&) {
-    refuse(path, "is no JSON, expected the numbers that the picture beside it is drawn from");
-  }
-}
-
 Data json_data(const fs::path& path, const std::string& text) {
-  const Json document = parse_bounded(path, text);
+  const Json document = parse_bounded(path, text, the_numbers);
   const Json* rows = &document;
   for (const char* key : {"rows", "traceEvents", "claims"})
     if (document.is_object() && document.contains(key)) rows = &document.at(key);
   const bool are_rows = rows->is_array() && std::all_of(rows->begin(), rows->end(),
                                                         [](const Json& row) { return row.is_object(); });
-  if (!are_rows)
-    refuse(path, "has no list of rows, expected the numbers that the picture beside it is drawn from");
+  if (!are_rows) refuse(path, fmt::format("has no list of rows, expected {}", the_numbers));
   return {"", *rows};
 }
 

@@ -9,6 +9,8 @@
 namespace prophet::page {
 namespace {
 
+/// Wider tables are printed in smaller letters.
+constexpr std::size_t narrow_table_columns = 15;
 /// Longer tables scroll in a window of their own and have a filter.
 constexpr std::size_t short_table_rows = 60;
 
@@ -58,9 +60,9 @@ std::string command_words(std::string_view command) {
 }
 
 /// A long key may break behind its underscores.
-std::string label_text(const std::string& heading) {
+std::string key_text(const std::string& key) {
   std::string text;
-  for (const char c : html_escape(heading)) text += c == '_' ? "_<wbr>" : std::string(1, c);
+  for (const char c : html_escape(key)) text += c == '_' ? "_<wbr>" : std::string(1, c);
   return text;
 }
 
@@ -68,13 +70,13 @@ std::string heading_cell(const Column& column) {
   const std::string unit =
       column.unit.empty() ? "" : fmt::format(" <span class=\"unit\">{}</span>", html_escape(column.unit));
   return fmt::format("<th scope=\"col\"{}><span class=\"label\">{}</span>{}</th>",
-                     class_attribute(column_class(column)), label_text(column.heading), unit);
+                     class_attribute(column_class(column)), key_text(column.heading), unit);
 }
 
 std::string body_cell(const Column& column, const Cell& cell) {
   const std::string sort_key = cell.number ? fmt::format(" data-number=\"{}\"", *cell.number) : "";
   const std::string content =
-      column.kind == ColumnKind::command ? command_words(cell.text) : html_escape(cell.text);
+      column.kind == ColumnKind::command ? command_words(cell.text) : key_text(cell.text);
   return fmt::format("<td{}{}>{}</td>", class_attribute(column_class(column), tone_class(cell.tone)),
                      sort_key, content);
 }
@@ -146,9 +148,11 @@ class Writer {
     if (table.is_folded)
       text_ += fmt::format("<details>\n<summary>{} ({})</summary>\n", title, rows_text(table.rows.size()));
     text_ += fmt::format(
-        "<div{} role=\"region\" tabindex=\"0\" aria-label=\"{}\">\n<table{}>\n{}{}\n</table>\n</div>\n",
-        class_attribute("scroll", is_long ? "tall" : ""), title, is_long ? " data-filter" : "",
-        table.is_folded ? "" : fmt::format("<caption>{}</caption>\n", title), table_rows(table));
+        "<div{} role=\"region\" tabindex=\"0\" aria-label=\"{}\">\n<table{}{}>\n{}{}\n</table>\n</div>\n",
+        class_attribute("scroll", is_long ? "tall" : ""), title,
+        class_attribute(table.columns.size() > narrow_table_columns ? "wide" : ""),
+        is_long ? " data-filter" : "", table.is_folded ? "" : fmt::format("<caption>{}</caption>\n", title),
+        table_rows(table));
     if (!table.note.empty()) text_ += fmt::format("<p class=\"note\">{}</p>\n", html_escape(table.note));
     if (table.is_folded) text_ += "</details>\n";
   }

@@ -17,28 +17,36 @@ constexpr std::array summary_columns{
     shown_count("underdetermined", "under-determined"),
     shown_count("needs_a_gpu", "needs a GPU"),
     shown_count("not_measurable", "not measurable"),
+    shown_count("only_on_paper", "only on paper"),
+    shown_count("other_reading", "reread"),
+    shown_count("changed", "changed"),
 };
 
 constexpr std::array claim_columns{
     shown_text("id", "claim"),
-    shown_text("document", "document"),
-    shown_text("kind", "kind"),
+    shown_text("verdict", "verdict"),
+    shown_text("metric", "metric"),
     shown_text("model", "model"),
     shown_text("gpu", "GPU"),
     shown_text("batch", "batch"),
     shown_count("context", "context", "tokens"),
-    shown_text("metric", "metric"),
-    Shown{"claimed", "claimed", "", 1, Shown::as_it_is},
     shown_text("unit", "unit"),
+    Shown{"claimed", "claimed", "", 1, Shown::as_it_is},
     Shown{"study", "by the study's formula", "", 1, Shown::as_it_is},
     Shown{"real", "of the real architecture", "", 1, Shown::as_it_is},
     Shown{"measured", "measured", "", 1, Shown::as_it_is},
-    shown_text("verdict", "verdict"),
-    shown_text("recorded_verdict", "recorded verdict"),
+    shown_text("decides", "decided by"),
     Shown{"reason", "reason", "", 1, 0, ColumnKind::sentence},
-    shown_text("section", "section"),
+    shown_text("document", "document"),
+    shown_text("kind", "kind"),
     Shown{"command", "command that repeats it", "", 1, 0, ColumnKind::command},
+    shown_text("section", "section"),
 };
+
+constexpr const char* summary_note =
+    "only on paper: the study's formula gives the number and the real architecture does not; reread: another "
+    "verdict than a first reading of the documents had come to; changed: another verdict than the recorded "
+    "one.";
 
 constexpr std::array measurement_columns{
     shown_text("id", "recording"),
@@ -57,12 +65,29 @@ Tone tone_of(const std::string& verdict) {
   return verdict == "contradicted" ? Tone::bad : Tone::faint;
 }
 
-/// Verdicts in their colours; the word is what says it.
-void colour_verdicts(Table& table) {
-  for (std::size_t c = 0; c < table.columns.size(); ++c) {
-    if (table.columns[c].heading != "verdict") continue;
-    for (auto& row : table.rows) row[c].tone = tone_of(row[c].text);
+/// REQUIRES: a column of that heading.
+std::size_t column_of(const Table& table, std::string_view heading) {
+  std::size_t column = 0;
+  while (table.columns[column].heading != heading) ++column;
+  return column;
+}
+
+/// Verdicts in their colours, with the recorded one where it differs, and SIMULATED beside what was measured
+/// so; the words say it without a colour.
+Table claims_table(const Result& result) {
+  Table table = shown_table(fmt::format("Claims of {}", result.name), claim_columns, result.rows());
+  const std::size_t verdict = column_of(table, "verdict");
+  const std::size_t measured = column_of(table, "measured");
+  for (std::size_t row = 0; row < table.rows.size(); ++row) {
+    auto& cells = table.rows[row];
+    const Json& claim = result.rows()[row];
+    cells[verdict].tone = tone_of(cells[verdict].text);
+    if (text_at(claim, "verdict") != text_at(claim, "recorded_verdict"))
+      cells[verdict].text += fmt::format(", recorded as {}", text_at(claim, "recorded_verdict"));
+    if (is_true_at(claim, "measured_simulated") && !cells[measured].text.empty())
+      cells[measured].text += " SIMULATED";
   }
+  return table;
 }
 
 const Json* objects_at(const Result& result, const char* key) {
@@ -73,14 +98,14 @@ const Json* objects_at(const Result& result, const char* key) {
   return &*found;
 }
 
-/// The sums of all documents and kinds.
+/// The sums of all documents and kinds, of what any of them counts.
 Json total_of(const Json& summary) {
   Json total = {{"document", "all"}, {"kind", "all"}};
   for (const Shown& column : summary_columns) {
-    if (column.kind != ColumnKind::number) continue;
-    double sum = 0;
-    for (const Json& row : summary) sum += number_at(row, column.key).value_or(0);
-    total[column.key] = sum;
+    for (const Json& row : summary) {
+      const auto count = number_at(row, column.key);
+      if (count) total[column.key] = number_at(total, column.key).value_or(0) + *count;
+    }
   }
   return total;
 }
@@ -101,12 +126,12 @@ void add_ledger(Section& section, const Result& result) {
   if (const Json* const summary = objects_at(result, "summary")) {
     Json rows = *summary;
     rows.push_back(total_of(*summary));
-    section.blocks.emplace_back(
-        shown_table(fmt::format("Verdicts by document and kind in {}", result.name), summary_columns, rows));
+    Table table =
+        shown_table(fmt::format("Verdicts by document and kind in {}", result.name), summary_columns, rows);
+    table.note = summary_note;
+    section.blocks.emplace_back(std::move(table));
   }
-  Table claims = shown_table(fmt::format("Claims of {}", result.name), claim_columns, result.rows());
-  colour_verdicts(claims);
-  section.blocks.emplace_back(std::move(claims));
+  section.blocks.emplace_back(claims_table(result));
   if (const Json* const measurements = objects_at(result, "measurements")) {
     Table table =
         shown_table("Measurements that claims are held against", measurement_columns, *measurements);

@@ -1,6 +1,9 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <string_view>
+#include <vector>
 
 #include "bench/page/result_table.hpp"
 #include "bench/page/sections.hpp"
@@ -153,11 +156,23 @@ void add_layers(Section& section, const Result& result) {
   section.blocks.emplace_back(std::move(table));
 }
 
+/// Without the column of what was computed or read elsewhere where nothing was.
+std::vector<Shown> columns_for(const Json& rows) {
+  std::vector<Shown> chosen(columns.begin(), columns.end());
+  const bool any = std::any_of(rows.begin(), rows.end(), [](const Json& row) {
+    return number_at(row, "elsewhere_share").value_or(0) != 0;
+  });
+  if (!any)
+    std::erase_if(chosen,
+                  [](const Shown& column) { return std::string_view(column.key) == "elsewhere_share"; });
+  return chosen;
+}
+
 }  // namespace
 
 void add_replay(Section& section, const Result& result) {
-  Table table = shown_table(fmt::format("Hits, bytes and stall of {}", result.name), columns,
-                            replay_shown_rows(result));
+  const Json rows = replay_shown_rows(result);
+  Table table = shown_table(fmt::format("Hits, bytes and stall of {}", result.name), columns_for(rows), rows);
   table.note = note;
   section.blocks.emplace_back(std::move(table));
   if (result.document.contains("identical_to_all_resident")) {

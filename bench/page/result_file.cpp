@@ -72,14 +72,28 @@ const Json& Result::rows() const {
   return document.at(is_ledger() ? "claims" : "rows");
 }
 
+Json parse_bounded(const std::filesystem::path& path, const std::string& text, const std::string& expected) {
+  try {
+    return Json::parse(text, [&](int depth, Json::parse_event_t, const Json&) {
+      if (depth > static_cast<int>(limits::json_depth_max))
+        refuse(path, fmt::format("nested deeper than {} levels", limits::json_depth_max), expected);
+      return true;
+    });
+  } catch (const Json::parse_error& error) {
+    refuse(path, fmt::format("is no JSON at byte {}", error.byte), expected);
+  } catch (const Json::exception&) {
+    refuse(path, "holds a number that is out of range", expected);
+  }
+}
+
 Result read_result(const std::filesystem::path& path) {
   Result result;
   result.path = valid_utf8(path.string());
   result.name = valid_utf8(path.filename().string());
   result.text = read_text_file(path, limits::config_json_bytes_max);
-  // Which bounds what the text may cost and says where it is wrong; it forgets the order of keys.
-  static_cast<void>(parse_json_object(result.text, path.string(), limits::config_json_bytes_max));
-  result.document = Json::parse(result.text);
+  result.document = parse_bounded(path, result.text, a_result);
+  if (!result.document.is_object())
+    refuse(path, fmt::format("is a JSON {}", result.document.type_name()), a_result);
   check_provenance(path, result.document);
   check_version(path, result.document);
   check_rows(path, result.document);

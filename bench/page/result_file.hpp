@@ -27,6 +27,11 @@ struct Result {
   [[nodiscard]] bool is_ledger() const { return document.contains("claims"); }
 };
 
+/// Of any number of values, as long sweeps and timelines have, but no deeper than other texts. Throws
+/// Error{bad_input}: what is wrong at which byte, and `expected`.
+[[nodiscard]] Json parse_bounded(const std::filesystem::path& path, const std::string& text,
+                                 const std::string& expected);
+
 /// Throws Error{bad_input}, a sentence that names the file and what was expected, for a file that is missing,
 /// is no JSON, has no provenance with the command line, is of a later schema, or has neither rows nor claims.
 [[nodiscard]] Result read_result(const std::filesystem::path& path);

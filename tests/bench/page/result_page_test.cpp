@@ -187,6 +187,27 @@ TEST_F(ResultPage, AKindWithoutASectionGetsATableOfItsRows) {
   EXPECT_EQ(table.rows[1][2].text, "yes");
 }
 
+TEST_F(ResultPage, AVerdictThatDiffersFromTheRecordedOneSaysSo) {
+  const auto claim = [](const char* verdict) {
+    return Json{{"id", "C1"},
+                {"claimed", 1},
+                {"reason", "r"},
+                {"verdict", verdict},
+                {"recorded_verdict", "reproduced"},
+                {"measured", 2.5},
+                {"measured_simulated", true}};
+  };
+  Json document = document_of(Json::array(), "validate");
+  document["claims"] = {claim("reproduced"), claim("contradicted")};
+  Section section;
+  add_ledger(section, result_of(document));
+  EXPECT_EQ(std::get<Paragraph>(section.blocks[0]).text, "1 of 2 verdicts DIFFER from the recorded ones.");
+  const Table& table = first_table(section);
+  EXPECT_EQ(text_under(table, "verdict"), "reproduced");
+  EXPECT_EQ(table.rows[1][1].text, "contradicted, recorded as reproduced");
+  EXPECT_EQ(text_under(table, "measured"), "2.5 SIMULATED");
+}
+
 TEST_F(ResultPage, ValuesOfAnotherTypeThanExpectedAreShownAndNotSorted) {
   Json row = replay_row();
   row["step_ns_p50"] = "soon";
@@ -201,10 +222,15 @@ TEST_F(ResultPage, ValuesOfAnotherTypeThanExpectedAreShownAndNotSorted) {
 TEST_F(ResultPage, WhatIsNoResultIsRefusedInOneSentence) {
   EXPECT_THAT(refusal_of((folder_ / "missing.json").string()),
               HasSubstr("missing.json': no such file; expected"));
-  EXPECT_THAT(refusal_of(write("a.json", std::string("hits\n"))), HasSubstr("is no JSON text; expected"));
+  EXPECT_THAT(refusal_of(write("a.json", std::string("hits\n"))),
+              HasSubstr("is no JSON at byte 1, expected a result"));
   EXPECT_THAT(refusal_of(write("a.json", std::string("[1]"))),
-              HasSubstr("is a JSON array; expected an object"));
+              HasSubstr("is a JSON array, expected a result"));
   EXPECT_THAT(refusal_of(write("a.json", Json::object())), HasSubstr("no provenance, expected a result"));
+  EXPECT_THAT(refusal_of(write("a.json", std::string(100, '[') + std::string(100, ']'))),
+              HasSubstr("nested deeper than 64 levels, expected a result"));
+  EXPECT_THAT(refusal_of(write("a.json", std::string("{\"x\": 1e999}"))),
+              HasSubstr("number that is out of range"));
   Json document = document_of(Json::array());
   EXPECT_THAT(refusal_of(write("a.json", document)), HasSubstr("rows is empty, expected at least one"));
   document["rows"] = {1, 2};

@@ -68,7 +68,8 @@ Rows html_rows(const std::string& html) {
     const std::string cells = (*r)[1];
     std::vector<std::string> texts;
     for (std::sregex_iterator c(cells.begin(), cells.end(), cell); c != end; ++c)
-      texts.push_back(without_references(replaced((*c)[1], {{"<span>", ""}, {"</span>", ""}})));
+      texts.push_back(
+          without_references(replaced((*c)[1], {{"<span>", ""}, {"</span>", ""}, {"<wbr>", ""}})));
     if (!texts.empty()) rows.push_back(texts);
   }
   return rows;
