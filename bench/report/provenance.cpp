@@ -11,6 +11,7 @@
 #include "bench/report/shell_text.hpp"
 #include "prophet/error.hpp"
 #include "runtime/base/version.hpp"
+#include "runtime/base/whole_file.hpp"
 
 namespace prophet {
 namespace {
@@ -82,7 +83,7 @@ void check_one_stdout(const std::string& json_path, const std::string& csv_path)
 }
 
 void check_writable(const std::string& path) {
-  if (path.empty() || path == "-") return;
+  if (path.empty() || path == "-" || is_written_through(path)) return;
   const std::string partial = path + ".partial";
   const bool writable = std::ofstream(partial, std::ios::binary | std::ios::trunc).good();
   std::error_code ignored;
@@ -95,17 +96,7 @@ void write_text_file(const std::string& path, const std::string& text) {
     std::fwrite(text.data(), 1, text.size(), stdout);
     return;
   }
-  const std::string partial = path + ".partial";
-  std::ofstream file(partial, std::ios::binary | std::ios::trunc);
-  file.write(text.data(), static_cast<std::streamsize>(text.size()));
-  file.close();
-  std::error_code failure;
-  if (file) std::filesystem::rename(partial, path, failure);
-  if (!file || failure) {
-    std::error_code ignored;
-    std::filesystem::remove(partial, ignored);
-    refuse_path(path);
-  }
+  if (!write_whole_file(path, text)) refuse_path(path);
 }
 
 }  // namespace prophet

@@ -35,7 +35,7 @@ void check_one_stdout(const std::string& json_path, const std::string& csv_path)
 /// pass.
 void check_writable(const std::string& path);
 
-/// Writes `text` to `path` as a whole or not at all; "-" is stdout. Throws Error{usage} when it cannot.
+/// Writes `text` to `path` as write_whole_file; "-" is stdout. Throws Error{usage} when it cannot.
 void write_text_file(const std::string& path, const std::string& text);
 
 }  // namespace prophet

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "prophet/error.hpp"
+#include "runtime/base/whole_file.hpp"
 
 namespace prophet {
 namespace {
@@ -28,6 +29,11 @@ AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)) {
   if (!path_.has_filename() || std::filesystem::is_directory(path_, ignored)) {
     throw Error(ErrorCode::bad_input,
                 fmt::format("{}: is a directory: expected the name of a file to write", path_.string()));
+  }
+  if (is_written_through(path_.string())) {
+    throw Error(ErrorCode::bad_input,
+                fmt::format("{}: is no regular file: expected one, or a name at which nothing stands",
+                            path_.string()));
   }
   temporary_ = temporary_beside(path_);
   file_ = ::open(temporary_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);

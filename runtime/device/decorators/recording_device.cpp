@@ -4,13 +4,12 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "prophet/error.hpp"
+#include "runtime/base/whole_file.hpp"
 
 namespace prophet {
 namespace {
@@ -51,16 +50,9 @@ void append_stream_name(std::string& out, StreamId stream, StreamRole role) {
       stream.value, stream.value, role_name(role));
 }
 
-void write_whole_file(const std::string& path, const std::string& text) {
-  const std::string partial = path + ".partial";
-  std::ofstream file(partial, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  std::error_code error;
-  if (file) std::filesystem::rename(partial, path, error);
-  if (file && !error) return;
-  std::filesystem::remove(partial, error);
-  throw Error(ErrorCode::bad_input, fmt::format("{}: the timeline could not be written there", path));
+void write_timeline(const std::string& path, const std::string& text) {
+  if (!write_whole_file(path, text))
+    throw Error(ErrorCode::bad_input, fmt::format("{}: the timeline could not be written there", path));
 }
 
 }  // namespace
@@ -139,7 +131,7 @@ std::string RecordingDevice::trace_json(const std::string& provenance) const {
 }
 
 void RecordingDevice::write(const std::string& path, const std::string& provenance) const {
-  write_whole_file(path, trace_json(provenance));
+  write_timeline(path, trace_json(provenance));
 }
 
 }  // namespace prophet
