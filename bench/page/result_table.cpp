@@ -38,6 +38,20 @@ std::vector<std::string> keys_of(const Json& rows) {
   return keys;
 }
 
+std::string entries_text(const Json& list) {
+  constexpr std::size_t short_list = 8;
+  const bool is_flat =
+      std::none_of(list.begin(), list.end(), [](const Json& each) { return each.is_structured(); });
+  if (!is_flat || list.size() > short_list) return fmt::format("{} entries", list.size());
+  std::string text;
+  for (const auto& [key, value] : list.items()) {
+    text += text.empty() ? "" : ", ";
+    if (list.is_object()) text += key + " ";
+    text += plain_cell(value).text;
+  }
+  return text;
+}
+
 }  // namespace
 
 Cell plain_cell(const Json& value) {
@@ -47,7 +61,7 @@ Cell plain_cell(const Json& value) {
   if (value.is_number_float())
     return {fmt::format("{:.6g}", value.get<double>()), value.get<double>(), Tone::plain};
   if (value.is_number()) return {value.dump(), value.get<double>(), Tone::plain};
-  return {value.dump(-1, ' ', false, Json::error_handler_t::replace), std::nullopt, Tone::plain};
+  return {entries_text(value), std::nullopt, Tone::plain};
 }
 
 Table shown_table(std::string title, std::span<const Shown> columns, const Json& rows) {

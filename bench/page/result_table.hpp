@@ -38,7 +38,7 @@ inline constexpr double ns_to_ms = 1e-6;
 inline constexpr double ns_to_us = 1e-3;
 
 /// A value as it stands: numbers with at most six digits, true and false as yes and no, null as nothing,
-/// lists and objects as JSON.
+/// short lists and objects of such values with commas between them, others as the number of their entries.
 [[nodiscard]] Cell plain_cell(const Json& value);
 
 /// One line a row. A value that is absent or null leaves its cell empty.

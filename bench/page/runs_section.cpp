@@ -96,8 +96,8 @@ std::string standing(const Result& result) {
   if (result.is_ledger()) return "as each claim says";
   if (is_false_at(provenance, "measured")) return "arithmetic, nothing measured";
   if (is_false_at(provenance, "times_mean_something"))
-    return text_at(provenance, "device_kind") == "cuda-on-cpu" ? "no times: CUDA sources on the CPU"
-                                                               : "no times: counts only";
+    return text_at(provenance, "device_kind") == "cuda-on-cpu" ? "counts only: CUDA sources on the CPU"
+                                                               : "counts only: no times";
   if (is_simulated(result)) return "SIMULATED";
   if (!text_at(provenance, "device").empty()) return "measured on the device";
   return "counted: no times";

@@ -10,7 +10,7 @@
 namespace prophet::page {
 
 /// What produced a result's figures, in words that no reader can take for another: "SIMULATED", "wall clock",
-/// "arithmetic, nothing measured", "counted: no times", "no times: CUDA sources on the CPU".
+/// "arithmetic, nothing measured", "counted: no times", "counts only: CUDA sources on the CPU".
 [[nodiscard]] std::string standing(const Result& result);
 
 /// A command line, a list of texts, as a shell takes it; the program without its folder.

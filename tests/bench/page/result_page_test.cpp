@@ -137,7 +137,7 @@ TEST_F(ResultPage, SimulatedFiguresAreCalledSo) {
   EXPECT_EQ(standing(result_of(measured)), "arithmetic, nothing measured");
   measured["provenance"].erase("measured");
   measured["provenance"]["times_mean_something"] = false;
-  EXPECT_EQ(standing(result_of(measured)), "no times: counts only");
+  EXPECT_EQ(standing(result_of(measured)), "counts only: no times");
 }
 
 TEST_F(ResultPage, EachKindSaysInShortWhatItFound) {
@@ -185,6 +185,13 @@ TEST_F(ResultPage, AKindWithoutASectionGetsATableOfItsRows) {
   EXPECT_EQ(table.rows[0][1].text, "1.5");
   EXPECT_EQ(table.rows[1][1].text, "");
   EXPECT_EQ(table.rows[1][2].text, "yes");
+}
+
+TEST(ResultTable, ListsAreShortOrCounted) {
+  EXPECT_EQ(plain_cell(Json{1, 2.5, nullptr, "x"}).text, "1, 2.5, , x");
+  EXPECT_EQ(plain_cell(Json{{"tokens", 4}, {"hidden", 8}}).text, "tokens 4, hidden 8");
+  EXPECT_EQ(plain_cell(Json{{{"a", 1}}, {{"a", 2}}}).text, "2 entries");
+  EXPECT_EQ(plain_cell(Json(std::vector<int>(100, 1))).text, "100 entries");
 }
 
 TEST_F(ResultPage, AVerdictThatDiffersFromTheRecordedOneSaysSo) {
