@@ -54,6 +54,7 @@ int run(int argc, char** argv) {
   prophet::add_sweep_command(app);
   prophet::add_recommend_command(app);
   prophet::add_report_command(app);
+  prophet::add_scale_command(app);
   prophet::add_serve_replay_command(app);
   prophet::add_curve_command(app);
   prophet::add_fit_dedup_command(app);

@@ -48,8 +48,10 @@ struct AnalyticModel {
   std::optional<double> active_params;  ///< that one token is multiplied with
   std::uint64_t predictor_bytes = 0;
   double dedup_exponent = study_exponent;  ///< of the law that sizes Prophet's cache
-  bool stages = false;                     ///< experts that are not resident pass through top_k staging slabs
-  bool whole_experts = false;              ///< a fraction of an expert is kept as a whole one
+  /// Of a layer, that caches keep over all GPUs; as many as the law asks for where none is given.
+  std::optional<std::uint32_t> cache_experts;
+  bool stages = false;         ///< experts that are not resident pass through top_k staging slabs
+  bool whole_experts = false;  ///< a fraction of an expert is kept as a whole one
   /// GPUs over which the experts of a layer and the sequences of a batch are divided. `experts` and every
   /// batch are of all of them together, all bytes of one.
   std::uint32_t expert_gpus = 1;

@@ -74,6 +74,8 @@ std::optional<std::uint64_t> MemoryParts::total() const {
 
 double resident_experts(const AnalyticModel& model, Approach approach, std::uint64_t batch) {
   if (!caches(approach) && approach != Approach::offload) return experts_of_gpu(model, model.experts);
+  if (caches(approach) && model.cache_experts)
+    return experts_of_gpu(model, std::min(model.experts, *model.cache_experts));
   const double unique =
       unique_power_law(model.experts, model.top_k, static_cast<double>(batch), model.dedup_exponent);
   const double kept = experts_of_gpu(model, unique);

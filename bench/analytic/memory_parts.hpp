@@ -21,10 +21,10 @@ struct MemoryParts {
   [[nodiscard]] std::optional<std::uint64_t> total() const;
 };
 
-/// Routed experts of one layer that an approach keeps on one GPU. Prophet and static_hot: the study's law, a
-/// whole number of them where the model says so; an offload: two layers' worth of the law's, one that
-/// computes and one that arrives, over all layers, so that the result times layers * expert bytes is what it
-/// takes.
+/// Routed experts of one layer that an approach keeps on one GPU. Prophet and static_hot: the model's
+/// cache_experts or the study's law, a whole number of them where the model says so; an offload: two layers'
+/// worth of the law's, one that computes and one that arrives, over all layers, so that the result times
+/// layers * expert bytes is what it takes.
 [[nodiscard]] double resident_experts(const AnalyticModel& model, Approach approach, std::uint64_t batch);
 
 /// REQUIRES: batch >= 1.

@@ -44,13 +44,12 @@ std::vector<std::uint32_t> counts_that_cut_no_head(const ModelShape& shape) {
   return counts;
 }
 
-void check_tensor(const CatalogueModel& model, std::uint32_t gpus) {
+[[noreturn]] void refuse_tensor(const CatalogueModel& model, std::uint32_t gpus) {
   if (!model.shape) {
     throw Error(ErrorCode::usage,
                 "--parallel tensor: the study does not say which of its bytes every GPU would hold; expected "
                 "--parallel expert, or --catalogue real");
   }
-  if (!cuts_a_head(*model.shape, gpus)) return;
   throw Error(ErrorCode::usage,
               fmt::format("--gpus {} --parallel tensor: does not divide the {} query and {} KV heads of {}; "
                           "expected one of {}",
@@ -58,8 +57,7 @@ void check_tensor(const CatalogueModel& model, std::uint32_t gpus) {
                           fmt::join(counts_that_cut_no_head(*model.shape), ", ")));
 }
 
-void check_expert(const CatalogueModel& model, std::uint32_t gpus) {
-  if (gpus <= model.model.experts) return;
+[[noreturn]] void refuse_expert(const CatalogueModel& model, std::uint32_t gpus) {
   throw Error(
       ErrorCode::usage,
       fmt::format("--gpus {} --parallel expert: {} has {} experts of a layer; expected at most as many GPUs",
@@ -90,10 +88,16 @@ const char* parallel_name(Parallel parallel) noexcept {
   return parallel == Parallel::tensor ? "tensor" : "expert";
 }
 
+bool can_be_divided(const CatalogueModel& model, const Division& division) {
+  if (division.gpus == 1) return true;
+  if (division.parallel == Parallel::expert) return division.gpus <= model.model.experts;
+  return model.shape && !cuts_a_head(*model.shape, division.gpus);
+}
+
 void check_division(const CatalogueModel& model, const Division& division) {
-  if (division.gpus == 1) return;
-  division.parallel == Parallel::tensor ? check_tensor(model, division.gpus)
-                                        : check_expert(model, division.gpus);
+  if (can_be_divided(model, division)) return;
+  division.parallel == Parallel::tensor ? refuse_tensor(model, division.gpus)
+                                        : refuse_expert(model, division.gpus);
 }
 
 ModelShape tensor_share(const ModelShape& shape, std::uint32_t gpus) {
@@ -119,7 +123,9 @@ AnalyticModel expert_share(AnalyticModel model, std::uint32_t gpus) {
 AnalyticModel share_of_gpu(const CatalogueModel& model, const Division& division) {
   if (division.gpus == 1) return model.model;
   if (division.parallel == Parallel::expert) return expert_share(model.model, division.gpus);
-  return real_model(tensor_share(*model.shape, division.gpus));
+  AnalyticModel share = real_model(tensor_share(*model.shape, division.gpus));
+  share.cache_experts = model.model.cache_experts;
+  return share;
 }
 
 std::optional<PeerExchange> peer_exchange(const AnalyticModel& share, const Division& division,

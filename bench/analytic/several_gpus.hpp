@@ -28,6 +28,9 @@ struct Division {
   Parallel parallel = Parallel::tensor;  ///< of one GPU it says nothing
 };
 
+/// Whether check_division() accepts it.
+[[nodiscard]] bool can_be_divided(const CatalogueModel& model, const Division& division);
+
 /// Throws Error{usage} where the division cuts a head in two or leaves a GPU without an expert, and for
 /// tensor parallelism of the study's catalogue, which does not say which of its bytes would be repeated.
 void check_division(const CatalogueModel& model, const Division& division);

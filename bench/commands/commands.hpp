@@ -20,6 +20,7 @@ void add_perplexity_command(CLI::App& app);
 void add_recommend_command(CLI::App& app);
 void add_replay_command(CLI::App& app);
 void add_report_command(CLI::App& app);
+void add_scale_command(CLI::App& app);
 void add_serve_replay_command(CLI::App& app);
 void add_sweep_command(CLI::App& app);
 void add_tables_command(CLI::App& app);
