@@ -102,8 +102,8 @@ constexpr std::array columns = {
     measure::Column{"node_kv_tokens", "KV tokens", "node", 1, 0, 10},
     measure::Column{"hit_rate", "hit", "rate", 1, 4, 6},
     measure::Column{"moved_bytes", "a step", "moves GB", to_giga, 3, 8},
-    measure::Column{"overlapped_bound_ns", "bound, ms", "overlap.", to_ms, 3, 9},
-    measure::Column{"serial_bound_ns", "bound, ms", "on demand", to_ms, 3, 9},
+    measure::Column{"overlapped_bound_ns", "bound, ms", "overlap.", to_ms, 3, 10},
+    measure::Column{"serial_bound_ns", "bound, ms", "on demand", to_ms, 3, 10},
     measure::Column{"enabled_text", "cached, where", "not all fit", 1, 0, 13, true},
 };
 
@@ -207,7 +207,7 @@ std::string preamble(const ScaleAsked& asked) {
   const ScaleQuestion& question = asked.question;
   return fmt::format(
       "1 to {} of {}, {:.3f} GB each, batch {}, {} tokens each, {} catalogue, {}\n"
-      "1 GB is 10^9 bytes; a bound of a step's time is from below and no time\n\n",
+      "1 GB is 10^9 bytes; a bound is what a step takes at least, not how long it takes\n\n",
       question.gpus_max, asked.gpu.profile.name, static_cast<double>(asked.gpu.memory_bytes) * to_giga,
       question.batch, question.options.context_tokens, catalogue_name(asked.catalogue),
       question.parallel ? fmt::format("{} parallel", parallel_name(*question.parallel))
