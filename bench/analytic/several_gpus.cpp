@@ -23,13 +23,6 @@ Count share_of(Count count, std::uint32_t gpus) {
   return (count + gpus - 1) / gpus;
 }
 
-/// Of the runs with heads of their own; 0 where there are none.
-std::uint32_t kv_heads_of(const ModelShape& shape) {
-  std::uint32_t heads = 0;
-  for (const KvLayers& run : shape.kv) heads = std::max(heads, run.kv_heads);
-  return heads;
-}
-
 bool cuts_a_head(const ModelShape& shape, std::uint32_t gpus) {
   const std::uint32_t kv_heads = kv_heads_of(shape);
   if (shape.heads % gpus != 0) return true;
@@ -86,6 +79,12 @@ Parallel parse_parallel(std::string_view name) {
 
 const char* parallel_name(Parallel parallel) noexcept {
   return parallel == Parallel::tensor ? "tensor" : "expert";
+}
+
+std::uint32_t kv_heads_of(const ModelShape& shape) {
+  std::uint32_t heads = 0;
+  for (const KvLayers& run : shape.kv) heads = std::max(heads, run.kv_heads);
+  return heads;
 }
 
 bool can_be_divided(const CatalogueModel& model, const Division& division) {

@@ -28,6 +28,9 @@ struct Division {
   Parallel parallel = Parallel::tensor;  ///< of one GPU it says nothing
 };
 
+/// KV heads of the layers with most; 0 where all keep a latent (MLA) or nothing.
+[[nodiscard]] std::uint32_t kv_heads_of(const ModelShape& shape);
+
 /// Whether check_division() accepts it.
 [[nodiscard]] bool can_be_divided(const CatalogueModel& model, const Division& division);
 

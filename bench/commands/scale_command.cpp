@@ -74,6 +74,9 @@ AnalyzeSetup analyze_part(const ScaleSetup& setup) {
 }
 
 void check_scale_setup(const ScaleSetup& setup) {
+  for (const std::string& name : setup.models) {
+    if (name.empty()) refuse("--model '': expected names of models, comma-separated");
+  }
   check_analyze_setup(analyze_part(setup));
   if (!setup.asked.parallel.empty()) static_cast<void>(parse_parallel(setup.asked.parallel));
   if (setup.gpus_max == 0 || setup.gpus_max > scale_gpus_max)

@@ -135,8 +135,7 @@ std::string enabled_text(const ScaleAnswer& answer) {
 
 std::string heads_text(const CatalogueModel& model) {
   if (!model.shape) return "";
-  std::uint32_t kv_heads = 0;
-  for (const KvLayers& run : model.shape->kv) kv_heads = std::max(kv_heads, run.kv_heads);
+  const std::uint32_t kv_heads = kv_heads_of(*model.shape);
   if (kv_heads == 0) return fmt::format(", {} query heads", model.shape->heads);
   return fmt::format(", {} query and {} KV heads", model.shape->heads, kv_heads);
 }

@@ -137,6 +137,10 @@ TEST(Scaling, DeepSeekV3ByHandInFp8AndInBf16) {
   EXPECT_EQ(of(fp8, Approach::prophet).division.gpus, 1U) << "8 of 256 at batch 1";
   EXPECT_EQ(of(fp8, Approach::prophet).memory.experts, 8ULL * 58 * 3 * 7168 * 2048);
 
+  EXPECT_EQ(of(fp8, Approach::prophet, 0.25).division.gpus, 4U);
+  EXPECT_EQ(of(fp8, Approach::prophet, 0.25).memory.experts, 64ULL * 58 * 3 * 7168 * 2048 / 4)
+      << "64 of 256, each over four GPUs";
+
   CatalogueModel model = *real("deepseek-v3");
   model.shape->expert_dtype = Dtype::bf16;
   model.model = real_model(*model.shape);

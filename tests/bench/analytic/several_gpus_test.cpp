@@ -30,8 +30,10 @@ bool accepts(const CatalogueModel& model, const Division& division) {
     check_division(model, division);
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::usage);
+    EXPECT_FALSE(can_be_divided(model, division));
     return false;
   }
+  EXPECT_TRUE(can_be_divided(model, division));
   return true;
 }
 
