@@ -74,7 +74,7 @@ TEST(Scaling, TheFewestGpusAreThoseThatTryingEveryNumberFinds) {
             if (fits_somehow(*model, answer.way, gpus, question, gpu.memory_bytes)) fitting.push_back(gpus);
           }
           SCOPED_TRACE(name);
-          EXPECT_EQ(*answer.fits, !fitting.empty());
+          ASSERT_EQ(*answer.fits, !fitting.empty());
           if (*answer.fits) {
             EXPECT_EQ(answer.division.gpus, fitting.front());
             EXPECT_LE(*answer.memory.total(), gpu.memory_bytes);
