@@ -11,7 +11,8 @@ namespace prophet {
 /// renames. Destroyed before that, nothing is left behind and what stood at the path stays. Not thread-safe.
 class AtomicFile {
  public:
-  /// Throws Error{bad_input} when the folder cannot be written or something else than a regular file stands there.
+  /// Throws Error{bad_input} when the folder cannot be written or something else than a regular file stands
+  /// there.
   explicit AtomicFile(std::filesystem::path path);
   ~AtomicFile();
   AtomicFile(const AtomicFile&) = delete;
