@@ -155,7 +155,7 @@ void write_tables(const TablesSelection& selection, const TablesSetup& setup) {
   for (const TableFormat format : selection.formats)
     formats += fmt::format("{}{}", formats.empty() ? "" : ", ", table_format_name(format));
   for (const TableFile& file : files) write_text_file(file.path.string(), file.text);
-  fmt::print("wrote {} files into {}: {} x {} as {}\n", files.size(), *setup.out,
+  fmt::print("wrote {} into {}: {} x {} as {}\n", counted(files.size(), "file"), *setup.out,
              counted(selection.kinds.size(), "table"), counted(selection.catalogues.size(), "catalogue"),
              formats);
 }

@@ -32,7 +32,7 @@ inline constexpr std::array verdicts = {Verdict::reproduced, Verdict::contradict
                                         Verdict::needs_gpu, Verdict::not_measurable};
 /// "needs a GPU"
 [[nodiscard]] const char* verdict_name(Verdict verdict) noexcept;
-/// None for another name.
+/// Also as results spell it in keys, "needs_a_gpu". None for another name.
 [[nodiscard]] std::optional<Verdict> find_verdict(std::string_view name) noexcept;
 
 /// A claim with all that is known of it: how each basis gives it, and what was found before.

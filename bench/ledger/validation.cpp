@@ -40,13 +40,13 @@ class Validator {
     finding.entry = &entry;
     finding.command = fmt::format("prophet validate --claim {}", entry.claim.id);
     for (const Basis basis : bases)
-      finding.answers[static_cast<std::size_t>(basis)] = answer(entry, basis, finding.command);
+      finding.answers[static_cast<std::size_t>(basis)] = answer(entry, basis, finding);
     finding.verdict = verdict_of(entry, finding);
     return finding;
   }
 
  private:
-  BasisAnswer answer(const Entry& entry, Basis basis, std::string& command) {
+  BasisAnswer answer(const Entry& entry, Basis basis, Finding& finding) {
     BasisAnswer answer;
     const std::string& expression = entry.expression(basis);
     if (expression.empty()) return answer;
@@ -62,7 +62,10 @@ class Validator {
       throw Error(ErrorCode::bad_input, fmt::format("{}, {} of {}: {}", entry.where, basis_name(basis),
                                                     entry.claim.id, error.what()));
     }
-    if (basis == Basis::measured) command = command_of(expressions.asked_recordings());
+    if (basis == Basis::measured) {
+      finding.recordings = expressions.asked_recordings();
+      finding.command = command_of(finding.recordings);
+    }
     return answer;
   }
 

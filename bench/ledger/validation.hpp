@@ -25,7 +25,8 @@ struct Finding {
   const Entry* entry = nullptr;
   std::array<BasisAnswer, bases.size()> answers;  ///< [bases]
   Verdict verdict = Verdict::underdetermined;
-  std::string command;  ///< that repeats it
+  std::vector<std::string> recordings;  ///< ids of the measurements that were asked for
+  std::string command;                  ///< that repeats it
 
   [[nodiscard]] const BasisAnswer& of(Basis basis) const { return answers[static_cast<std::size_t>(basis)]; }
   [[nodiscard]] bool is_changed() const { return verdict != entry->recorded; }

@@ -55,11 +55,13 @@ std::string device_text(const Result& result) {
   std::string device = first_of(text_at(provenance, "device"), text_at(provenance, "gpu"));
   const std::string model = text_at(provenance, "device_model");
   if (!device.empty() && !model.empty()) device += ": " + model;
+  if (result.is_ledger()) return device;  // its rows name what a claim is of, not what ran
   return first_of(device, first_of(of_rows(result, "device", "devices"), of_rows(result, "gpu", "GPUs")));
 }
 
 std::string model_text(const Result& result) {
   const Json& provenance = result.provenance();
+  if (result.is_ledger()) return text_at(provenance, "model");
   const std::string model =
       first_of(text_at(provenance, "model"),
                first_of(of_rows(result, "model", "models"), text_at(provenance, "trace_model")));

@@ -43,7 +43,7 @@ const std::vector<Kind>& kinds() {
       {"Perplexity", {"format", "bits_per_token", "perplexity"}, add_perplexity, nullptr},
       {"Memory and steps by arithmetic", {"gpu", "memory_bytes", "prophet_total_bytes"}, add_cells, nullptr},
       {"Sensitivity", {"input", "context_swing", "step_swing"}, add_sensitivity, nullptr},
-      {"Recommendations", {"way", "fits", "total_bytes"}, add_recommendation, recommendation_answer},
+      {"Recommendations", {"way", "fits", "slow_down"}, add_recommendation, recommendation_answer},
       {"Claims of the study", {"claimed", "verdict", "reason"}, add_ledger, ledger_answer},
       {"Other results", {}, add_any, nullptr},
   };

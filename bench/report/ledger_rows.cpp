@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "bench/ledger/recordings.hpp"
+
 namespace prophet {
 namespace {
 
@@ -55,11 +57,18 @@ std::string summary_line(std::string_view document, std::string_view kind, const
   return text + fmt::format(" {:>13} {:>8} {:>8}\n", count.only_on_paper, count.other_reading, count.changed);
 }
 
+constexpr const char* legend = "(!): a value that is not the printed one; SIM: from simulated times\n";
+
 std::string answer_text(const BasisAnswer& answer) {
   if (!answer.asked) return "-";
   if (!answer.value) return answer.why_none;
   return fmt::format("{:.6g}{}{}", *answer.value, answer.simulated ? " SIM" : "",
                      answer.agrees ? "" : " (!)");
+}
+
+std::string recording_line(const Recording& recording) {
+  return fmt::format("  recorded  {} = {:.6g} {} of {}, commit {}: {}\n", recording.id, recording.value,
+                     recording.unit, recording.source, recording.commit, recording.command);
 }
 
 std::string of_text(const Claim& claim) {
@@ -131,7 +140,7 @@ std::string ledger_claim_lines(std::span<const Finding> findings) {
         answer_text(finding.of(Basis::measured)), verdict_name(finding.verdict),
         finding.is_changed() ? fmt::format(", recorded as {}", verdict_name(finding.entry->recorded)) : "");
   }
-  return text;
+  return text + legend;
 }
 
 std::string ledger_claim_blocks(std::span<const Finding> findings) {
@@ -153,9 +162,10 @@ std::string ledger_claim_blocks(std::span<const Finding> findings) {
                     entry.reason);
     if (!agrees_with_first_reading(entry))
       text += fmt::format("  reread    first read as {}\n", entry.first_reading);
+    for (const std::string& id : finding.recordings) text += recording_line(find_recording(id));
     text += fmt::format("  command   {}\n\n", finding.command);
   }
-  return text;
+  return text + legend;
 }
 
 }  // namespace prophet

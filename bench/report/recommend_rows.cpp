@@ -55,7 +55,7 @@ std::string chosen_text(const RecommendQuestion& question, const Recommendation&
   const WayAnswer& answer = result.of(*result.chosen);
   switch (answer.way) {
     case Way::keep_all:
-      return "keep all experts: there is room, and nothing with the same results is faster";
+      return "keep all experts: there is room, and nothing on one GPU with the same results is faster";
     case Way::cache:
       return *answer.slow_down <= question.slow_down_max
                  ? fmt::format("cache with forecast: {}", cache_text(answer))
