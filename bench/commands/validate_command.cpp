@@ -2,11 +2,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <fstream>
+#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sstream>
 
 #include "bench/commands/commands.hpp"
 #include "bench/ledger/ledger_file.hpp"
@@ -17,7 +16,9 @@
 #include "bench/report/ledger_rows.hpp"
 #include "bench/report/provenance.hpp"
 #include "prophet/error.hpp"
+#include "prophet/limits.hpp"
 #include "runtime/base/version.hpp"
+#include "runtime/model/json_text.hpp"
 #include "runtime/model/names.hpp"
 
 namespace prophet {
@@ -62,12 +63,11 @@ void add_validate_options(CLI::App& command, ValidateSetup& setup) {
 }
 
 std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (!file || !(text << file.rdbuf()))
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored))
     throw Error(ErrorCode::bad_input,
                 fmt::format("{}: cannot be read, expected a file of comma-separated values", path));
-  return text.str();
+  return read_text_file(path, limits::config_json_bytes_max);
 }
 
 std::vector<Entry> entries_of(const ValidateSetup& setup) {

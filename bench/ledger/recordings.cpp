@@ -1,4 +1,5 @@
 #include "bench/ledger/recordings.hpp"
+#include "bench/csv/csv_table.hpp"
 
 #include <fmt/format.h>
 
@@ -7,7 +8,6 @@
 #include <tuple>
 
 #include "bench/analytic/study/study_catalogue.hpp"
-#include "bench/ledger/csv_table.hpp"
 #include "bench/ledger/embedded_data.hpp"
 #include "bench/ledger/near_words.hpp"
 #include "prophet/error.hpp"

@@ -311,7 +311,7 @@ TEST_F(ResultPage, APictureThatIsNoneIsRefused) {
   write("a.json", std::string(100, '[') + std::string(100, ']'));
   refused("a.json': nested deeper than 64 levels");
   write("a.csv", std::string("x,y\n1\n"));
-  refused("a.csv': row 1 has 1 fields, expected the 2");
+  refused("a.csv' line 2: 1 fields, expected the 2");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "bench/ledger/csv_table.hpp"
+#include "bench/csv/csv_table.hpp"
 
 #include <csv.h>
 #include <fmt/format.h>
@@ -11,7 +11,7 @@
 
 #include "prophet/error.hpp"
 
-namespace prophet::ledger {
+namespace prophet {
 namespace {
 
 /// What the parser's callbacks add to.
@@ -49,9 +49,10 @@ class Parser {
   csv_parser parser_{};
 };
 
-std::vector<CsvTable::Row> parse(const std::string& name, std::string_view text) {
+std::vector<CsvTable::Row> parse(const std::string& name, std::string_view text, std::uint64_t first_line) {
   Parser parser;
   Reading reading;
+  reading.line = first_line - 1;
   while (!text.empty()) {
     ++reading.line;
     const std::size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
@@ -69,8 +70,8 @@ std::vector<CsvTable::Row> parse(const std::string& name, std::string_view text)
 
 }  // namespace
 
-CsvTable::CsvTable(std::string name, std::string_view text)
-    : name_(std::move(name)), rows_(parse(name_, text)) {
+CsvTable::CsvTable(std::string name, std::string_view text, std::uint64_t first_line)
+    : name_(std::move(name)), rows_(parse(name_, text, first_line)) {
   if (rows_.empty())
     throw Error(ErrorCode::bad_input, fmt::format("{} is empty, expected a line of column names", name_));
   columns_ = std::move(rows_.front().fields);
@@ -130,4 +131,4 @@ std::string CsvTable::where(const Row& row) const {
   return fmt::format("{} line {}", name_, row.line);
 }
 
-}  // namespace prophet::ledger
+}  // namespace prophet

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace prophet::ledger {
+namespace prophet {
 
 /// A text of comma-separated values whose first line names the columns; quotes as RFC 4180 has them, blank
 /// lines and the spaces around a field do not count. Owns its fields.
@@ -18,13 +18,15 @@ class CsvTable {
     std::vector<std::string> fields;
   };
 
-  /// `name` is the file's, for errors. Throws Error{bad_input}: no line at all, a quote that is not closed or
-  /// stands inside a field, a row with more or fewer fields than columns.
-  CsvTable(std::string name, std::string_view text);
+  /// `name` is the file's and `first_line` the number of the text's first line in it, for errors. Throws
+  /// Error{bad_input}: no line at all, a quote that is not closed or stands inside a field, a row with more
+  /// or fewer fields than columns.
+  CsvTable(std::string name, std::string_view text, std::uint64_t first_line = 1);
 
   /// Throws Error{bad_input} that names the first one that is missing.
   void require_columns(std::initializer_list<const char*> columns) const;
 
+  [[nodiscard]] const std::vector<std::string>& columns() const noexcept { return columns_; }
   [[nodiscard]] const std::vector<Row>& rows() const noexcept { return rows_; }
   /// REQUIRES: a column of that name.
   [[nodiscard]] const std::string& field(const Row& row, std::string_view column) const;
@@ -44,4 +46,4 @@ class CsvTable {
   std::vector<Row> rows_;
 };
 
-}  // namespace prophet::ledger
+}  // namespace prophet

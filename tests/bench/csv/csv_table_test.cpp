@@ -1,10 +1,10 @@
-#include "bench/ledger/csv_table.hpp"
+#include "bench/csv/csv_table.hpp"
 
 #include <gtest/gtest.h>
 
 #include "prophet/error.hpp"
 
-namespace prophet::ledger {
+namespace prophet {
 namespace {
 
 std::string refusal(const std::function<void()>& what) {
@@ -64,4 +64,4 @@ TEST(CsvTable, AMissingColumnIsNamed) {
 }
 
 }  // namespace
-}  // namespace prophet::ledger
+}  // namespace prophet
